@@ -1,0 +1,59 @@
+import { z } from "zod";
+
+/** A place in the declaration, with the line itself (secrets already replaced). */
+export const Declared = z.object({
+  file: z.string(),
+  line: z.number().int(),
+  column: z.number().int(),
+  pointer: z.string(),
+  snippet: z.string(),
+});
+export type Declared = z.infer<typeof Declared>;
+
+export const Result = z.enum(["pass", "fail", "inconclusive", "error", "notrun", "notapplicable"]);
+export type Result = z.infer<typeof Result>;
+
+/** Which of the three parties disagree. */
+export const Disagreement = z.enum(["intent gap", "converge fault", "model fault"]);
+export type Disagreement = z.infer<typeof Disagreement>;
+
+/** The four proofs of a denial, each a sentence with its figures; absent while unproved. */
+export const Proofs = z.object({
+  stimulus: z.string().optional(),
+  silence: z.string().optional(),
+  drop: z.string().optional(),
+  twin: z.string().optional(),
+});
+export type Proofs = z.infer<typeof Proofs>;
+
+/** One thing that a control looked at: what should be, what was, and by which evidence. */
+export const Check = z.object({
+  title: z.string(),
+  result: Result,
+  expected: z.string(),
+  observed: z.string(),
+  /** One sentence: why this result, and for a failure what to do. */
+  reason: z.string().optional(),
+  disagreement: Disagreement.optional(),
+  proofs: Proofs.optional(),
+  declared: Declared.optional(),
+  /** What decided where no declared rule did: a default policy, a standing accept. */
+  decider: z.string().optional(),
+  /** Ids of observations. */
+  evidence: z.array(z.string()),
+});
+export type Check = z.infer<typeof Check>;
+
+/** What a control's judge concludes. */
+export const Finding = z.object({
+  control: z.string(),
+  result: Result,
+  /** One sentence that stands alone. */
+  summary: z.string(),
+  checks: z.array(Check),
+  /** Set where the statement asks for more than was probed: counts, e.g. `4,970 of 1,179,630 flows`. */
+  sampled: z.string().optional(),
+  notes: z.array(z.string()).optional(),
+  durationMs: z.number().optional(),
+});
+export type Finding = z.infer<typeof Finding>;

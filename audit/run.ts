@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { Observation } from "../probes/observation.ts";
+import { Finding } from "./finding.ts";
+
+export const Verdict = z.enum(["PASS", "PARTIAL", "FAIL", "INCOMPLETE"]);
+export type Verdict = z.infer<typeof Verdict>;
+
+export const Severity = z.enum(["critical", "high", "medium", "low"]);
+
+/** A control as the catalogue had it when the run started. */
+export const RunControl = z.object({
+  id: z.string(),
+  title: z.string(),
+  severity: Severity,
+  /** R1 to R9. */
+  requirements: z.array(z.string()),
+  statement: z.string(),
+  /** `selected`: in scope; `excluded`: implemented, left out by the request; `uncovered`: no probe yet. */
+  scope: z.enum(["selected", "excluded", "uncovered"]),
+  /** Why it is excluded or uncovered. */
+  scopeReason: z.string().optional(),
+});
+export type RunControl = z.infer<typeof RunControl>;
+
+/** A source and a destination: what the declaration lets through, what the packets did. */
+export const Cell = z.object({
+  from: z.string(),
+  to: z.string(),
+  state: z.enum(["open", "denied", "leak", "broken", "unknown", "unprobed"]),
+  /** Flow keys that the declaration accepts and packets confirmed, e.g. `tcp/443`. */
+  allowed: z.array(z.string()),
+  /** Flow keys that are open by one of Proxmox's standing accepts. */
+  standing: z.array(z.string()),
+  /** Delivered although undeclared. */
+  leaked: z.array(z.string()),
+  /** Declared, yet not delivered. */
+  broken: z.array(z.string()),
+  deniedCount: z.number().int(),
+  probedCount: z.number().int(),
+  evidence: z.array(z.string()),
+});
+export type Cell = z.infer<typeof Cell>;
+
+/** Everything that a run proved. The one canonical record; each report is rendered from it. */
+export const Run = z.object({
+  format: z.literal("phoenix-conformance/run/1"),
+  id: z.string(),
+  /** `verify`, `probe` or `playwright`, and the exact command to repeat it. */
+  mode: z.enum(["verify", "probe", "playwright"]),
+  command: z.string(),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime(),
+  harness: z.object({
+    version: z.string(),
+    commit: z.string().optional(),
+    node: z.string(),
+    kernel: z.string(),
+  }),
+  estate: z.object({
+    folder: z.string(),
+    digest: z.string(),
+    files: z.array(z.object({ name: z.string(), bytes: z.number().int(), sha256: z.string() })),
+    leftOut: z.array(z.object({ id: z.string(), name: z.string(), reason: z.string() })),
+  }),
+  /** What ran: name, version, digest of the binary, where the pin comes from. */
+  components: z.array(
+    z.object({ name: z.string(), version: z.string(), sha256: z.string(), source: z.string() }),
+  ),
+  /** Vantage points and guests, in the matrix's order: sources are all of them, destinations those with `destination`. */
+  places: z.array(
+    z.object({
+      id: z.string(),
+      name: z.string(),
+      address: z.string(),
+      zone: z.enum(["outside", "lan", "host", "edge", "ingress", "ca", "backends"]),
+      destination: z.boolean(),
+    }),
+  ),
+  verdict: z.object({
+    word: Verdict,
+    exit: z.number().int(),
+    /** E.g. `PARTIAL: 23 of 40 controls covered, all conformant; sampled: FW-002, SEG-001`. */
+    line: z.string(),
+    counts: z.object({
+      catalogue: z.number().int(),
+      selected: z.number().int(),
+      pass: z.number().int(),
+      fail: z.number().int(),
+      inconclusive: z.number().int(),
+      error: z.number().int(),
+      notrun: z.number().int(),
+      notapplicable: z.number().int(),
+    }),
+  }),
+  controls: z.array(RunControl),
+  findings: z.array(Finding),
+  matrix: z.array(Cell),
+  /** Flows that Proxmox opens by itself and that were seen open: "open by Proxmox, not by your files". */
+  standing: z.array(z.string()),
+  /** Where the lab is not the node, and which controls that touches. */
+  limits: z.array(z.object({ text: z.string(), controls: z.array(z.string()) })),
+  observations: z.array(Observation),
+  /** Where the time went, in order. */
+  timings: z.array(z.object({ step: z.string(), durationMs: z.number() })),
+  /** The root namespace before, during and after: equal, or what differed. */
+  isolation: z.object({ equal: z.boolean(), differences: z.array(z.string()) }),
+  /** Faults of the harness during the run; any makes the run INCOMPLETE, exit 3. */
+  faults: z.array(z.string()),
+});
+export type Run = z.infer<typeof Run>;

@@ -1,0 +1,68 @@
+import { z } from "zod";
+
+/** An IP protocol and, where it has one, the destination port or ICMP type: `tcp/443`, `udp/53`, `icmp/8`. */
+export const FlowKey = z.string().regex(/^(tcp|udp|icmp|ip)\/\d+$/);
+
+/** What happened to a packet. `no-listener`: it arrived, and the stack answered that nobody listens. */
+export const PacketOutcome = z.enum([
+  "delivered",
+  "no-listener",
+  "rejected",
+  "dropped",
+  "no-route",
+  "unknown",
+]);
+export type PacketOutcome = z.infer<typeof PacketOutcome>;
+
+/** One counter's gain: `chain` as iptables names it (or `gateway reverse path`), `rule` as iptables-save prints it. */
+export const Account = z.object({
+  chain: z.string(),
+  rule: z.string(),
+  effect: z.enum(["drop", "reject"]),
+  gain: z.number().int().positive(),
+});
+export type Account = z.infer<typeof Account>;
+
+/** Packets from one place to another: what was sent, what arrived, which counters account for the rest. */
+export const PacketObservation = z.object({
+  kind: z.literal("packets"),
+  id: z.string(),
+  from: z.string(),
+  to: z.string(),
+  source: z.string(),
+  dest: z.string(),
+  /** The source address is not the sender's own. */
+  forged: z.boolean(),
+  sent: z.number().int(),
+  captured: z.number().int(),
+  accounts: z.array(Account),
+  /** Flow keys by outcome; an outcome without any is left out. */
+  outcomes: z.partialRecord(PacketOutcome, z.array(FlowKey)),
+  /** Why an outcome is `unknown`. */
+  reason: z.string().optional(),
+});
+export type PacketObservation = z.infer<typeof PacketObservation>;
+
+/** A service's answer: a DNS message, an HTTP response, a TLS handshake, a TCP connection, a page in a browser, a record. */
+export const ServiceObservation = z.object({
+  kind: z.enum(["tcp", "dns", "http", "tls", "browser", "record"]),
+  id: z.string(),
+  from: z.string(),
+  /** `10.0.0.153:443`, `10.0.0.13:53`, or the record's source. */
+  to: z.string(),
+  /** What was asked, in one line: `A portainer.internal.thinkheads.ai over udp`. */
+  request: z.string(),
+  outcome: z.enum(["answered", "silent", "unknown"]),
+  /** What came back, in one line: `200 from guest 1001`, `NOERROR 10.0.0.153`, `alert 112`. */
+  answer: z.string(),
+  /** Fields that a judge reads; flat, so that it prints. */
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])),
+  /** Why it is `unknown`. */
+  reason: z.string().optional(),
+  /** Names of files in the run's folder, e.g. a screenshot. */
+  attachments: z.array(z.string()).optional(),
+});
+export type ServiceObservation = z.infer<typeof ServiceObservation>;
+
+export const Observation = z.discriminatedUnion("kind", [PacketObservation, ServiceObservation]);
+export type Observation = z.infer<typeof Observation>;
