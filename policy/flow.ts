@@ -2,7 +2,8 @@ import type { Policy, Position } from "./estate.ts";
 
 /**
  * A vantage point: `wan` (an internet user behind the gateway), `lan` (a device of the subnet that is neither host nor
- * guest), `host` (the Proxmox node), or a guest's id.
+ * guest), `host` (the Proxmox node), or a guest's id. `outside` is a sender behind the uplink with no gateway in between:
+ * the vectors' world.
  */
 export type Place = string;
 
@@ -17,11 +18,13 @@ export interface Flow {
   readonly proto: "tcp" | "udp" | "icmp" | number;
   readonly source: string;
   readonly dest: string;
+  /** Default: an ordinary client port (40000). */
   readonly sport?: number;
   readonly dport?: number;
+  /** Default: echo-request. */
   readonly icmpType?: number;
   readonly icmpCode?: number;
-  /** Default NEW. */
+  /** Default: what conntrack calls it as a first packet; NEW for a SYN, a datagram, an echo-request. */
   readonly state?: ConntrackState;
   /** TCP flags of a NEW packet; default SYN. */
   readonly flags?: readonly ("SYN" | "ACK" | "RST" | "FIN" | "PSH" | "URG")[];
@@ -34,7 +37,14 @@ export type RejectKind = "tcp-reset" | "icmp-port-unreachable" | "icmp-host-proh
 /** What decided: a declared rule, a default policy, a standing accept, or one of Proxmox's built-in lines. */
 export type Decider =
   | { readonly kind: "rule"; readonly chain: string; readonly position: Position; readonly text: string }
-  | { readonly kind: "policy"; readonly chain: string; readonly policy: Policy; readonly position: Position }
+  /** `text`: the line of Proxmox's shared chains that took the packet on the policy's behalf, where one did. */
+  | {
+      readonly kind: "policy";
+      readonly chain: string;
+      readonly policy: Policy;
+      readonly position: Position;
+      readonly text?: string;
+    }
   | { readonly kind: "standing"; readonly chain: string; readonly text: string }
   | { readonly kind: "builtin"; readonly chain: string; readonly text: string }
   /** The gateway's strict reverse path filter dropped a forged source. */

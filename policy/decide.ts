@@ -1,0 +1,67 @@
+import { HarnessError } from "../errors.ts";
+import type { Estate } from "./estate.ts";
+import type { Decision, Flow, Hop, Place } from "./flow.ts";
+import { fromWan, toWan } from "./gateway.ts";
+import { type GuestModel, type Model, modelOf, type NicFlags } from "./model.ts";
+import { isOwnReply, packetOf } from "./packet.ts";
+import { across, input, into, outOf, output, type Pass, unfiltered } from "./passes.ts";
+
+/**
+ * What the declaration does with this packet, and the whole path on which it was decided (`pve-firewall.md` section 7).
+ * A flow of `wan` passes the gateway first, one to `wan` last; the first hop that does not accept ends it. The deciding
+ * `chain` is the iptables chain whose line counts the packet.
+ */
+export function decide(estate: Estate, flow: Flow, nicFlags: NicFlags = "declared"): Decision {
+  const hops: Hop[] = [];
+  let packet = packetOf(flow);
+  for (const { hook, where, rule } of pathOf(modelOf(estate, nicFlags), flow.from, flow.to)) {
+    const { verdict, reject, decider } = rule(packet);
+    hops.push({ hook, where, verdict, decider });
+    if (verdict !== "accept") return { verdict, ...(reject === undefined ? {} : { reject }), decider, hops };
+    if (packet.state === "NEW" && hook !== "GATEWAY" && isOwnReply(packet))
+      packet = { ...packet, state: "ESTABLISHED" };
+  }
+  return { verdict: "accept", decider: lastOf(hops).decider, hops };
+}
+
+function lastOf(hops: readonly Hop[]): Hop {
+  const last = hops.at(-1);
+  if (!last) throw new TypeError("a path without hops");
+  return last;
+}
+
+const PATHS = new WeakMap<Model, Map<string, readonly Pass[]>>();
+
+function pathOf(model: Model, from: Place, to: Place): readonly Pass[] {
+  const paths = PATHS.get(model) ?? new Map<string, readonly Pass[]>();
+  PATHS.set(model, paths);
+  const key = `${from} ${to}`;
+  const path = paths.get(key) ?? makePath(model, from, to);
+  paths.set(key, path);
+  return path;
+}
+
+const UPLINK_PLACES = new Set(["wan", "lan", "outside"]);
+
+function makePath(model: Model, from: Place, to: Place): readonly Pass[] {
+  const sender = guestAt(model, from);
+  const target = guestAt(model, to);
+  if (from === to && from !== "host")
+    return [unfiltered(model, `inside ${from}`, "it never leaves its sender")];
+  return [
+    ...(from === "wan" ? [fromWan(model)] : []),
+    ...(from === "host" ? [output(model, to)] : []),
+    ...(sender ? [outOf(model, sender)] : []),
+    ...(from === "host" ? [] : [to === "host" ? input(model, sender) : across(model, sender, target)]),
+    ...(from === "host" && to === "host" ? [input(model, undefined, "lo")] : []),
+    ...(target ? [into(model, target)] : []),
+    ...(to === "wan" ? [toWan(model)] : []),
+  ];
+}
+
+function guestAt(model: Model, place: Place): GuestModel | undefined {
+  const guest = model.guests.get(place);
+  if (guest || place === "host" || UPLINK_PLACES.has(place)) return guest;
+  const expected = "host, wan, lan, outside or a guest's id";
+  throw new HarnessError("harness-bug", { subject: "place of a flow", expected, actual: place });
+}

@@ -1,0 +1,43 @@
+import { type Family, type IpSpan, spansHold } from "./ip.ts";
+import type { Packet } from "./packet.ts";
+
+/** Ports from `first` to `last`, both included. */
+export interface PortSpan {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The conditions of one iptables rule: all that are given must hold, inside a list one suffices. */
+export interface Match {
+  /** Absent: the rule is compiled for both families. */
+  readonly family?: Family;
+  readonly proto?: number;
+  readonly sources?: readonly IpSpan[];
+  readonly dests?: readonly IpSpan[];
+  readonly sports?: readonly PortSpan[];
+  readonly dports?: readonly PortSpan[];
+  readonly icmpTypes?: readonly number[];
+  readonly icmpCode?: number;
+  /** The bridge (or lo) by which the packet enters the host, or leaves it. */
+  readonly device?: string;
+}
+
+/** Whether a rule with these conditions sees this packet as its own; `device` is the hook's interface. */
+export function matches(match: Match, packet: Packet, device: string): boolean {
+  return (
+    (match.proto === undefined || match.proto === packet.proto) &&
+    (match.family === undefined || match.family === packet.family) &&
+    (match.dports === undefined || portsHold(match.dports, packet.dport)) &&
+    (match.sources === undefined || spansHold(match.sources, packet.source)) &&
+    (match.dests === undefined || spansHold(match.dests, packet.dest)) &&
+    (match.sports === undefined || portsHold(match.sports, packet.sport)) &&
+    (match.icmpTypes === undefined || match.icmpTypes.includes(packet.icmpType)) &&
+    (match.icmpCode === undefined || match.icmpCode === packet.icmpCode) &&
+    (match.device === undefined || match.device === device)
+  );
+}
+
+function portsHold(spans: readonly PortSpan[], port: number): boolean {
+  for (const span of spans) if (port >= span.first && port <= span.last) return true;
+  return false;
+}
