@@ -1,0 +1,110 @@
+import {
+  PacketOutcome,
+  type Observation,
+  type PacketObservation,
+  type ServiceObservation,
+} from "../../probes/observation.ts";
+import type { Run } from "../../audit/run.ts";
+import { flowList } from "../flows.ts";
+import { counted, grouped } from "../text.ts";
+import { html, long, type Html, type Part } from "./html.ts";
+import type { Links } from "./links.ts";
+
+const KINDS: Record<Observation["kind"], string> = {
+  packets: "Packets",
+  tcp: "TCP connections",
+  dns: "DNS answers",
+  http: "HTTP responses",
+  tls: "TLS handshakes",
+  browser: "Browser",
+  record: "Records of the servers",
+};
+
+const LONGEST = 4000;
+const LONGEST_FLOWS = 20_000;
+
+/** Every observation of the run, whole: what was done, what came back. */
+export function appendix(run: Run, links: Links): Html {
+  const seen = new Set<string>();
+  const groups = Map.groupBy(run.observations, ({ kind }) => kind);
+  const sections = Object.entries(KINDS).map(([kind, name]) => {
+    const observations = groups.get(kind as Observation["kind"]) ?? [];
+    if (observations.length === 0) return html``;
+    const items = observations.map((observation) => {
+      const first = !seen.has(observation.id);
+      seen.add(observation.id);
+      return drawer(observation, first ? links.evidence(observation.id) : undefined, links);
+    });
+    return html`<h3>${name} <small>${observations.length}</small></h3>${items}`;
+  });
+  return html`<section aria-labelledby="evidence"><h2 id="evidence">Evidence</h2>
+<p>${counted(run.observations.length, "observation")}, as the probes recorded them, without any judgement.</p>
+${sections}</section>`;
+}
+
+function drawer(observation: Observation, anchor: string | undefined, links: Links): Html {
+  return html`<details class="observation" data-search${anchor && html` id="${anchor}"`}><summary><span class="mono id">${observation.id}</span> <span class="what">${links.placeName(observation.from)} → ${links.placeName(observation.to)}</span> <small>${inShort(observation)}</small></summary>
+${observation.kind === "packets" ? packets(observation) : service(observation)}</details>`;
+}
+
+/** An observation in one line of plain words. */
+export function inShort(observation: Observation): string {
+  if (observation.kind !== "packets") return `${observation.request} → ${observation.answer}`;
+  const outcomes = PacketOutcome.options
+    .filter((outcome) => observation.outcomes[outcome]?.length)
+    .map((outcome) => `${grouped(observation.outcomes[outcome]?.length ?? 0)} ${outcome}`);
+  return `${observation.forged ? "forged source, " : ""}${outcomes.join(", ")}`;
+}
+
+function packets(observation: PacketObservation): Html {
+  const { source, dest, sent, captured, accounts, outcomes, reason, forged } = observation;
+  const gained = accounts.reduce((sum, { gain }) => sum + gain, 0);
+  const rest = sent - captured - gained;
+  const flows = PacketOutcome.options.map((outcome) => {
+    const keys = outcomes[outcome] ?? [];
+    return (
+      keys.length > 0 &&
+      row(
+        outcome,
+        html`<b>${keys.length}</b> <span class="mono">${long(flowList(keys), LONGEST_FLOWS)}</span>`,
+      )
+    );
+  });
+  const counters = accounts.map(
+    ({ chain, rule, effect, gain }) =>
+      html`<li><b>${grouped(gain)}</b> ${effect === "drop" ? "dropped" : "rejected"} by <code>${chain}</code> <code>${long(rule, LONGEST)}</code></li>`,
+  );
+  return html`<dl class="pairs">
+${row("Addresses", html`<span class="mono">${source} → ${dest}</span>${forged && html` <b>forged source</b>`}`)}
+${row("Packets", `${grouped(sent)} sent = ${grouped(captured)} captured at the destination + ${grouped(gained)} counted as dropped or rejected${rest === 0 ? "" : ` + ${grouped(rest)} unaccounted for`}`)}
+${counters.length > 0 && row("Counters", html`<ul class="plain">${counters}</ul>`)}
+${flows}
+${reason !== undefined && row("Why unknown", long(reason, LONGEST))}</dl>`;
+}
+
+function service(observation: ServiceObservation): Html {
+  const { request, answer, outcome, facts, reason, attachments } = observation;
+  const names = Object.keys(facts).sort();
+  const values = names.map((name) => {
+    const value = facts[name] ?? "";
+    const text = Array.isArray(value) ? value.join(", ") : String(value);
+    return html`<div><dt>${name}</dt><dd class="mono">${long(text, LONGEST)}</dd></div>`;
+  });
+  return html`<dl class="pairs">
+${row("Asked", long(request, LONGEST))}
+${row("Outcome", outcome)}
+${row("Answer", long(answer, LONGEST))}
+${reason !== undefined && row("Why unknown", long(reason, LONGEST))}
+${values.length > 0 && row("Facts", html`<dl class="factlist">${values}</dl>`)}
+${attachments && row("Files of the run", html`<ul class="plain">${attachments.map(attachment)}</ul>`)}</dl>`;
+}
+
+/** A link only where the name can't lead out of the run's folder. */
+function attachment(name: string): Html {
+  const safe = /^[A-Za-z0-9_-][\w.-]*$/.test(name);
+  return html`<li>${safe ? html`<a href="./${name}">${name}</a>` : name}</li>`;
+}
+
+function row(label: string, value: Part): Html {
+  return html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
+}

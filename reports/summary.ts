@@ -1,0 +1,74 @@
+import type { Check, Finding } from "../audit/finding.ts";
+import type { Run } from "../audit/run.ts";
+import { RESULTS, VERDICTS } from "./html/words.ts";
+import { attention, notable, place, why, type Judged } from "./results.ts";
+import { counted, duration, grouped, shown } from "./text.ts";
+
+export interface SummaryOptions {
+  /** Path of report.html, as a person would type it. */
+  readonly report: string;
+  /** With ANSI colours; `wantsColour` knows. */
+  readonly colour: boolean;
+}
+
+/** Colour goes to a terminal that did not ask for none (https://no-color.org, TERM=dumb). */
+export function wantsColour(
+  stream: { isTTY?: boolean },
+  environment: NodeJS.ProcessEnv = process.env,
+): boolean {
+  return stream.isTTY === true && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
+}
+
+const SHOWN_CHECKS = 3;
+const PAINT = { pass: 32, fail: 31, unsure: 33, idle: 2, bold: 1, dim: 2 } as const;
+
+/** What a run says on a terminal: the verdict, each control that is not green and why, where the time went. */
+export function renderSummary(run: Run, { report, colour }: SummaryOptions): string {
+  const paint = (tone: keyof typeof PAINT, text: string) =>
+    colour ? `\u001b[${PAINT[tone]}m${text}\u001b[0m` : text;
+  const { glyph, tone } = VERDICTS[run.verdict.word];
+  const troubles = attention(run).flatMap((entry) => {
+    const mark = RESULTS[entry.result];
+    const head = `${mark.glyph} ${entry.control.id} ${mark.word}`;
+    return [`${paint(mark.tone, head)}  ${shown(entry.control.title)}`, ...reasons(entry), ""];
+  });
+  const faults = run.faults.map((fault) => `${paint("fail", "! fault")}  ${shown(fault)}`);
+  const isolation = run.isolation.equal
+    ? []
+    : [`${paint("fail", "! isolation")}  ${run.isolation.differences.map((text) => shown(text)).join("; ")}`];
+  const notes = run.findings.flatMap((finding) =>
+    (finding.notes ?? []).map((note) => `${paint("dim", `note ${shown(finding.control)}`)}  ${shown(note)}`),
+  );
+  const tail = [`${paint("dim", "time")}    ${times(run)}`, `${paint("dim", "report")}  ${shown(report)}`];
+  const verdict = paint(tone, `${glyph} ${shown(run.verdict.line)}`);
+  const blocks = [[verdict], troubles.slice(0, -1), [...faults, ...isolation], notes, tail];
+  return `${blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n")}\n`;
+}
+
+function reasons(entry: Judged): string[] {
+  const checks = entry.finding ? notable(entry.finding) : [];
+  const listed = checks.slice(0, SHOWN_CHECKS).flatMap(checkLines);
+  const more = checks.length - SHOWN_CHECKS;
+  const rest = more > 0 ? [`    and ${counted(more, "more check")} in the report`] : [];
+  return [`  ${shown(why(entry))}`, ...listed, ...rest, ...sampled(entry.finding)];
+}
+
+function checkLines(check: Check): string[] {
+  const reason = check.reason ?? `expected ${check.expected}, observed ${check.observed}`;
+  const where = check.declared ? place(check.declared) : check.decider;
+  return [`    ${shown(check.title)}: ${shown(reason)}`, ...(where ? [`      ${shown(where)}`] : [])];
+}
+
+function sampled(finding: Finding | undefined): string[] {
+  return finding?.sampled ? [`    sampled: ${shown(finding.sampled)}`] : [];
+}
+
+function times(run: Run): string {
+  const total = Date.parse(run.endedAt) - Date.parse(run.startedAt);
+  const steps = run.timings.map(({ step, durationMs }) => `${shown(step)} ${duration(durationMs)}`);
+  const packets = run.observations.reduce((sum, seen) => sum + (seen.kind === "packets" ? seen.sent : 0), 0);
+  return `${duration(total)} (${steps.join(", ")}); ${counted(run.observations.length, "observation")}, ${grouped(packets)} packets`;
+}
