@@ -140,6 +140,8 @@ export interface Estate {
   readonly folder: string;
   readonly generation: "older" | "newer";
   readonly files: readonly SourceFile[];
+  /** Where a secret stood, as `readEstate` tells it; the pointer's last segment names its key. */
+  readonly secrets?: readonly Position[];
   readonly host: Host;
   /** Sorted by id, numerically. */
   readonly guests: readonly Guest[];

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { parseCidr, parseIpv4 } from "../address.ts";
+
+// A schema's message is what was expected; validate.ts adds where and what was found.
+
+/** Text without control characters: it ends up in rule files and zone files. */
+export const Text = z.string().regex(/^\P{Cc}*$/u, "text without control characters");
+
+/** One word of a Proxmox rule; empty counts as absent, as Phoenix's own generator has it. */
+export const Word = z
+  .union([z.string(), z.number()], "a string or a number")
+  .transform(String)
+  .pipe(z.string().regex(/^[^\s\p{Cc}#"]*$/u, "one word without blanks"));
+
+/** Proxmox and Phoenix write flags in all of these ways. */
+export const Flag = z
+  .union([z.boolean(), z.literal([0, 1, "0", "1"])], "true or false")
+  .transform((flag) => flag === true || flag === 1 || flag === "1");
+
+const PORT = "a port from 1 to 65535";
+
+export const PortNumber = z.int(PORT).min(1, PORT).max(65535, PORT);
+
+export const Port = z
+  .union([z.number(), z.string().regex(/^\d{1,5}$/)], PORT)
+  .transform(Number)
+  .pipe(PortNumber);
+
+export const Address = z
+  .string("an IPv4 address, e.g. 10.0.0.1")
+  .refine((text) => parseIpv4(text) !== undefined, "an IPv4 address, e.g. 10.0.0.1");
+
+export const Cidr = z
+  .string("a network, e.g. 10.0.0.0/24")
+  .refine((text) => parseCidr(text) !== undefined, "a network, e.g. 10.0.0.0/24");
+
+/** Host bits are the point: `10.0.0.13/24`. */
+export const AddressWithPrefix = z
+  .string("an address with its prefix, e.g. 10.0.0.13/24")
+  .refine((text) => parseCidr(text) !== undefined, "an address with its prefix, e.g. 10.0.0.13/24");
+
+/** Lower case, no trailing dot. Underscores occur in DNS, and a wildcard is some later control's business. */
+export const DnsName = z
+  .string("a DNS name")
+  .transform((name) => name.toLowerCase().replace(/\.$/, ""))
+  .pipe(
+    z
+      .string()
+      .regex(
+        /^(\*|[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/,
+        "a DNS name",
+      )
+      .max(253, "a DNS name"),
+  );
+
+export const GuestId = z.union([z.string().regex(/^\d+$/), z.int()], "a guest's id").transform(String);

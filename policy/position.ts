@@ -1,0 +1,46 @@
+import type { JSONPath } from "jsonc-parser";
+import type { Position } from "./estate.ts";
+
+/** A text's lines, for positions: a CR, an LF or both end a line. */
+export interface Lines {
+  readonly file: string;
+  /** Offset of each line's first character. */
+  readonly starts: readonly number[];
+}
+
+export function linesOf(file: string, text: string): Lines {
+  const starts = [0];
+  for (const { 0: end, index } of text.matchAll(/\r\n|\n|\r/g)) starts.push(index + end.length);
+  return { file, starts };
+}
+
+/** Line and column from 1 of an offset, in UTF-16 units as editors count. */
+export function positionAt({ file, starts }: Lines, offset: number, path: JSONPath): Position {
+  let low = 0;
+  let high = starts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((starts[middle] ?? 0) <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return { file, line: low + 1, column: offset - (starts[low] ?? 0) + 1, pointer: pointerOf(path) };
+}
+
+/** RFC 6901. */
+export function pointerOf(path: JSONPath): string {
+  return path.map((segment) => `/${String(segment).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}
+
+/** `file:line:column`, and the JSON pointer where there is one. */
+export function describePosition({ file, line, column, pointer }: Position): string {
+  return `${file}:${line}:${column}${pointer && ` ${pointer}`}`;
+}
+
+/** By file, line, column. */
+export function comparePositions(a: Position, b: Position): number {
+  return compare(a.file, b.file) || a.line - b.line || a.column - b.column || compare(a.pointer, b.pointer);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,59 @@
+import type { JSONPath, Node } from "jsonc-parser";
+
+export const REDACTED = "[redacted]";
+
+const WORDS = new Set([
+  ...["password", "passwd", "secret", "token", "key", "hash"],
+  // Not of the format's list, but real files carry them (DATABASE_PASS).
+  ...["pass", "passphrase", "credential"],
+]);
+
+/** A value that must not be printed, stored or rendered. */
+export interface SecretNode {
+  readonly node: Node;
+  readonly path: JSONPath;
+}
+
+/** Whether values under this key are secret: a secret's word, or its plural, split at `_`, `-` and camel case. */
+export function isSecretKey(key: string): boolean {
+  const words = key
+    .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .replace(/([A-Z])([A-Z][a-z])/g, "$1 $2")
+    .toLowerCase()
+    .split(/[^a-z]+/)
+    .filter((word) => word !== "");
+  if (words.join("_") === "public_key") return false;
+  return words.some((word) => WORDS.has(word) || WORDS.has(word.replace(/e?s$/, "")));
+}
+
+/**
+ * The secrets in the order of the text: every scalar under a secret key, however deep, and `value` beside a `name`
+ * that is one (`{ "name": "DB_PASSWORD", "value": "..." }`). `null` hides nothing.
+ */
+export function secretsIn(root: Node): SecretNode[] {
+  const found: SecretNode[] = [];
+  collect(root, [], false, found);
+  return found;
+}
+
+function collect(node: Node, path: JSONPath, inherited: boolean, found: SecretNode[]): void {
+  const children = node.children ?? [];
+  if (node.type === "object") {
+    const secretName = isSecretKey(nameOf(node));
+    for (const { children: [key, value] = [] } of children) {
+      if (!key || !value) continue;
+      const secret = isSecretKey(key.value) || (secretName && key.value === "value");
+      collect(value, [...path, key.value], inherited || secret, found);
+    }
+  } else if (node.type === "array") {
+    for (const [index, item] of children.entries()) collect(item, [...path, index], inherited, found);
+  } else if (inherited && node.type !== "null") {
+    found.push({ node, path });
+  }
+}
+
+function nameOf(object: Node): string {
+  const property = object.children?.find((candidate) => candidate.children?.[0]?.value === "name");
+  const value = property?.children?.[1];
+  return value?.type === "string" ? value.value : "";
+}

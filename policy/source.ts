@@ -1,0 +1,97 @@
+import { findNodeAtLocation, getNodeValue, type JSONPath, type Node } from "jsonc-parser";
+import type { Position } from "./estate.ts";
+import type { Fault } from "./fault.ts";
+import { type Lines, linesOf, positionAt } from "./position.ts";
+import { REDACTED, type SecretNode, secretsIn } from "./secret.ts";
+import { parseTreeStrictly } from "./syntax.ts";
+
+/** A JSON file that was read: no secret is left in it. Positions are those of the file as it was. */
+export interface Source {
+  /** Secrets replaced; as many lines as the file has. */
+  readonly text: string;
+  readonly root: Node;
+  readonly lines: Lines;
+  /** Where each redacted value stands; the pointer's last segment names its key. */
+  readonly secrets: readonly Position[];
+}
+
+/**
+ * Reads JSON strictly (RFC 8259: no comments, no trailing commas; and no duplicate keys) and redacts it. Faults name
+ * kinds of tokens and keys read before the first error, never other text: near an error nobody knows what is a secret.
+ */
+export function parseSource(file: string, raw: string): Source | readonly Fault[] {
+  const text = raw.startsWith("\uFEFF") ? raw.slice(1) : raw;
+  const lines = linesOf(file, text);
+  const root = parseTreeStrictly(lines, text);
+  if (!("type" in root)) return root;
+  const duplicates: Fault[] = [];
+  findDuplicates(root, [], lines, duplicates);
+  if (duplicates.length > 0) return duplicates;
+  const hidden = secretsIn(root);
+  const secrets = hidden.map(({ node, path }) => positionAt(lines, node.offset, path));
+  return { text: redact(text, hidden), root, lines, secrets };
+}
+
+/** The file's value with secrets redacted; objects have no prototype. */
+export function valueOf(source: Source): unknown {
+  return getNodeValue(source.root);
+}
+
+/** The node at a path; undefined where the file has none. */
+export function nodeAt(source: Source, path: JSONPath): Node | undefined {
+  return findNodeAtLocation(source.root, path);
+}
+
+/** Where the value at a path stands; what is missing stands where its nearest container begins. */
+export function positionOf(source: Source, path: JSONPath): Position {
+  let found = source.root;
+  for (const segment of path) {
+    const next = findNodeAtLocation(found, [segment]);
+    if (!next) break;
+    found = next;
+  }
+  return positionAt(source.lines, found.offset, path);
+}
+
+/** Where the key of a property stands. */
+export function keyPositionOf(source: Source, path: JSONPath): Position {
+  const key = nodeAt(source, path)?.parent?.children?.[0];
+  return key ? positionAt(source.lines, key.offset, path) : positionOf(source, path);
+}
+
+function redact(text: string, hidden: readonly SecretNode[]): string {
+  const parts: string[] = [];
+  let end = 0;
+  for (const { node } of hidden) {
+    parts.push(text.slice(end, node.offset), `"${REDACTED}"`);
+    end = node.offset + node.length;
+    Object.assign(node, { type: "string", value: REDACTED });
+  }
+  return [...parts, text.slice(end)].join("");
+}
+
+function findDuplicates(node: Node, path: JSONPath, lines: Lines, found: Fault[]): void {
+  const children = node.children ?? [];
+  if (node.type === "array") {
+    for (const [index, item] of children.entries()) findDuplicates(item, [...path, index], lines, found);
+  }
+  if (node.type !== "object") return;
+  const first = new Map<string, Node>();
+  for (const { children: [key, value] = [] } of children) {
+    if (!key || !value) continue;
+    const earlier = first.get(key.value);
+    if (earlier) found.push(duplicate(key, earlier, [...path, key.value], lines));
+    else first.set(key.value, key);
+    findDuplicates(value, [...path, key.value], lines, found);
+  }
+}
+
+function duplicate(key: Node, earlier: Node, path: JSONPath, lines: Lines): Fault {
+  const { line, column } = positionAt(lines, earlier.offset, []);
+  return {
+    code: "json-duplicate-key",
+    position: positionAt(lines, key.offset, path),
+    expected: "each key once in an object",
+    actual: `${JSON.stringify(key.value)} again (first at line ${line}, column ${column})`,
+  };
+}

@@ -1,0 +1,116 @@
+import {
+  createScanner,
+  getLocation,
+  type JSONPath,
+  type Node,
+  type ParseError,
+  parseTree,
+  printParseErrorCode,
+} from "jsonc-parser";
+import type { Fault } from "./fault.ts";
+import { type Lines, positionAt } from "./position.ts";
+
+/** jsonc-parser's SyntaxKind, an ambient const enum that this compiler's settings can't name. */
+const TOKEN = {
+  openBrace: 1,
+  closeBrace: 2,
+  openBracket: 3,
+  closeBracket: 4,
+  firstValue: 7,
+  lastValue: 11,
+  end: 17,
+};
+/** Real files nest about 8 deep; the parser recurses, and 10,000 levels would end its stack. */
+const DEEPEST = 200;
+/** Real files hold a few thousand values; each costs about 100 bytes of tree. */
+const MOST_VALUES = 3_000_000;
+/** One wrong character is often several errors; after so many lines nobody reads on. */
+const MOST_LINES = 20;
+
+const EXPECTED: Record<string, string> = {
+  InvalidSymbol: "a value of JSON (a string has double quotes)",
+  InvalidNumberFormat: "a number of JSON",
+  PropertyNameExpected: "a key in double quotes (no comma after the last)",
+  ValueExpected: "a value (no comma after the last)",
+  ColonExpected: "':' after the key",
+  CommaExpected: "',' or the closing bracket",
+  CloseBraceExpected: "'}'",
+  CloseBracketExpected: "']'",
+  EndOfFileExpected: "nothing after the value",
+  InvalidCommentToken: "no comment: JSON has none",
+  UnexpectedEndOfComment: "no comment: JSON has none",
+  UnexpectedEndOfString: "'\"' on the line where the string began",
+  UnexpectedEndOfNumber: "a digit",
+  InvalidUnicode: "four hexadecimal digits after \\u",
+  InvalidEscapeCharacter: 'an escape of JSON (\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u)',
+  InvalidCharacter: "an escape in place of a control character",
+};
+
+/** The text as a tree, or every place where it is no JSON, one a line. Bounded in time, depth and memory. */
+export function parseTreeStrictly(lines: Lines, text: string): Node | readonly Fault[] {
+  const tooMuch = excess(lines, text);
+  if (tooMuch) return [tooMuch];
+  const errors: ParseError[] = [];
+  const root = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false });
+  return root && errors.length === 0 ? root : faultsOf(lines, text, errors);
+}
+
+function faultsOf(lines: Lines, text: string, errors: readonly ParseError[]): Fault[] {
+  const sorted = errors.toSorted((a, b) => a.offset - b.offset);
+  const faults = sorted.map((error, index) => {
+    // Keys read after the first error may be shifted values, so only the first has a pointer.
+    const path = index === 0 ? pathBefore(text, error.offset) : [];
+    const position = positionAt(lines, error.offset, path);
+    return {
+      code: "json-syntax",
+      position,
+      expected: expectedAt(error),
+      actual: foundAt(text, error),
+    } as const;
+  });
+  return oneEachLine(faults).slice(0, MOST_LINES);
+}
+
+/** Where the parser stood before this offset; a key that begins there is not part of it. */
+function pathBefore(text: string, offset: number): JSONPath {
+  return getLocation(text, offset - 1).path.filter((segment) => segment !== "");
+}
+
+/** The bracket that nests too deep, or the value that is one too many: found by a scanner, which does not recurse. */
+function excess(lines: Lines, text: string): Fault | undefined {
+  const scanner = createScanner(text, false);
+  let depth = 0;
+  let values = 0;
+  for (let token = scanner.scan(); token !== TOKEN.end; token = scanner.scan()) {
+    if (token === TOKEN.openBrace || token === TOKEN.openBracket) depth++;
+    else if (token === TOKEN.closeBrace || token === TOKEN.closeBracket) depth--;
+    else if (token >= TOKEN.firstValue && token <= TOKEN.lastValue) values++;
+    if (depth <= DEEPEST && values <= MOST_VALUES) continue;
+    return {
+      code: "json-syntax",
+      position: positionAt(lines, scanner.getTokenOffset(), []),
+      expected: depth > DEEPEST ? `at most ${DEEPEST} levels of nesting` : `at most ${MOST_VALUES} values`,
+      actual: "more",
+      remedy: "Give a Phoenix file: they nest about 8 deep.",
+    };
+  }
+  return undefined;
+}
+
+function expectedAt({ error }: ParseError): string {
+  return EXPECTED[printParseErrorCode(error)] ?? "JSON";
+}
+
+function foundAt(text: string, { error, offset }: ParseError): string {
+  if (printParseErrorCode(error) === "InvalidEscapeCharacter") return "another escape in this string";
+  const found = text[offset];
+  if (found === undefined) return "the end of the file";
+  if ("{}[]:,".includes(found)) return `'${found}'`;
+  if (found === '"') return "a string";
+  if (found === "/") return "a comment";
+  return /[-\d]/.test(found) ? "a number" : "a word without quotes";
+}
+
+function oneEachLine(faults: readonly Fault[]): Fault[] {
+  return faults.filter(({ position }, index) => position.line !== faults[index - 1]?.position.line);
+}
