@@ -4,12 +4,14 @@ import { isLocal, type Model } from "./model.ts";
 import type { Packet } from "./packet.ts";
 import type { Pass } from "./passes.ts";
 
+const OWN_ADDRESS = "the source is the gateway's own address: a martian";
+
 /** The gateway's strict reverse path filter: from beyond it no address of the subnet may come, nor one of no network. */
 export function fromWan(model: Model): Pass {
   const subnet = formatCidr(model.localNetwork);
   const gateway = parseIpv4(model.estate.host.gateway);
   return gatewayPass("from beyond the gateway", (packet) => {
-    if (packet.source === gateway) return `the source is the gateway's own address: a martian`;
+    if (packet.source === gateway) return OWN_ADDRESS;
     if (isLocal(model, packet.source)) return `reverse path: a source of ${subnet} came from outside`;
     return isMartian(packet.source) ? "a source that no network has: a martian" : undefined;
   });
@@ -18,9 +20,13 @@ export function fromWan(model: Model): Pass {
 /** The same filter on the way out: only addresses of the subnet come from inside. */
 export function toWan(model: Model): Pass {
   const subnet = formatCidr(model.localNetwork);
-  return gatewayPass("out through the gateway", (packet) =>
-    isLocal(model, packet.source) ? undefined : `reverse path: a source outside ${subnet} came from inside`,
-  );
+  const gateway = parseIpv4(model.estate.host.gateway);
+  return gatewayPass("out through the gateway", (packet) => {
+    if (packet.source === gateway) return OWN_ADDRESS;
+    return isLocal(model, packet.source)
+      ? undefined
+      : `reverse path: a source outside ${subnet} came from inside`;
+  });
 }
 
 function gatewayPass(where: string, refusal: (packet: Packet) => string | undefined): Pass {

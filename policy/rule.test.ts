@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Rule } from "./estate.ts";
+import { formatIpv4 } from "./address.ts";
+import { parseIpv6, parseSpan } from "./ip.ts";
+import { MACROS } from "./macros.ts";
+import { readRule, ruleLine } from "./rule.ts";
+
+const position = { file: "f", line: 1, column: 1, pointer: "/r" };
+const make = (fields: Partial<Rule>): Rule => ({
+  type: "in",
+  action: "ACCEPT",
+  enabled: true,
+  position,
+  ...fields,
+});
+
+test("rules that Proxmox leaves without effect, each with its reason", () => {
+  const rows: readonly (readonly [Partial<Rule>, RegExp])[] = [
+    [{ port: "80" }, /a port needs a protocol/],
+    [{ proto: "gre", port: "80" }, /a port needs a protocol/],
+    [{ proto: "all" }, /unknown protocol all/],
+    [{ source: "10.0.0.5/24" }, /without host bits/],
+    [{ source: "10.0.0.1,10.0.0.2-10.0.0.3" }, /source/],
+    [{ dest: "+management" }, /dest/],
+    [{ source: "10.0.0.1", dest: "2001:db8::1" }, /IPv4 and IPv6/],
+    [{ proto: "tcp", port: "80, 443" }, /port 80, 443/],
+    [{ proto: "tcp", port: "www" }, /port www/],
+    [{ proto: "tcp", port: "90:80" }, /port 90:80/],
+    [{ proto: "tcp", port: "1:2,3:4,5:6,7:8,9:10,11:12,13:14,15:16" }, /more than 15/],
+    [{ proto: "icmp", icmpType: "8" }, /unknown ICMP type 8/],
+    [{ proto: "icmp", icmpType: "echo-request", port: "8" }, /exclude/],
+    [{ icmpType: "echo-request" }, /icmp-type needs/],
+    [{ macro: "Nonsense" }, /unknown macro/],
+    [{ macro: "SSH", port: "22" }, /a port needs a protocol/],
+    [{ macro: "SSH", proto: "udp" }, /contradicts/],
+    [{ iface: "eth0" }, /no netN/],
+  ];
+  for (const [fields, reason] of rows) {
+    const { matches, errors } = readRule(make(fields), "guest");
+    assert.deepEqual(matches, [], JSON.stringify(fields));
+    assert.match(errors.join("; "), reason);
+  }
+});
+
+test("words become numbers", () => {
+  const read = (fields: Partial<Rule>): unknown => readRule(make(fields), "guest").matches;
+  assert.deepEqual(read({ proto: "tcp", port: "ssh,8000:8010" }), [
+    {
+      proto: 6,
+      dports: [
+        { first: 22, last: 22 },
+        { first: 8000, last: 8010 },
+      ],
+    },
+  ]);
+  assert.deepEqual(read({ proto: "tcp", port: "0" }), [{ proto: 6 }]);
+  assert.deepEqual(read({ proto: "icmp", port: "8" }), [{ family: 4, proto: 1, icmpTypes: [8] }]);
+  assert.deepEqual(read({ proto: "icmp", icmpType: "host-unreachable" }), [
+    { family: 4, proto: 1, icmpTypes: [3], icmpCode: 1 },
+  ]);
+  assert.deepEqual(read({ proto: "ip" }), [{}]);
+  assert.deepEqual(read({ macro: "dns" }), [
+    { proto: 17, dports: [{ first: 53, last: 53 }] },
+    { proto: 6, dports: [{ first: 53, last: 53 }] },
+  ]);
+});
+
+test("all 86 macros read without an error", () => {
+  assert.equal(Object.keys(MACROS).length, 86);
+  for (const macro of Object.keys(MACROS))
+    assert.deepEqual(readRule(make({ macro }), "guest").errors, [], macro);
+});
+
+test("a rule prints as Proxmox's line", () => {
+  const rule = make({ enabled: false, proto: "tcp", source: "10.0.0.12", port: "8000", macro: "SSH" });
+  assert.equal(ruleLine(rule), "|IN SSH(ACCEPT) -p tcp -source 10.0.0.12 -dport 8000");
+});
+
+test("IPv6 addresses and networks", () => {
+  assert.equal(parseIpv6("::"), 0n);
+  assert.equal(parseIpv6("2001:db8::1"), 0x20010db8000000000000000000000001n);
+  assert.equal(parseIpv6("::ffff:10.0.0.1"), 0xffff0a000001n);
+  for (const text of [
+    "",
+    ":",
+    "1::2::3",
+    "1:2:3:4:5:6:7",
+    "1:2:3:4:5:6:7:8:9",
+    "g::",
+    "12345::",
+    "1:2:3:4:5:6:7:8::",
+  ])
+    assert.equal(parseIpv6(text), undefined, text);
+  assert.equal(parseSpan("2001:db8::1/32"), undefined);
+  assert.deepEqual(parseSpan("fe80::/10"), {
+    family: 6,
+    first: 0xfe80n << 112n,
+    last: (0xfec0n << 112n) - 1n,
+  });
+  assert.equal(formatIpv4(Number(parseSpan("10.0.0.0/24")?.last)), "10.0.0.255");
+});
