@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { smallEstate } from "../fixtures/estates/small.ts";
+import { readEstate } from "../policy/read.ts";
 import { type CompiledFirewall, compileFirewall } from "./firewall.ts";
 
 const RULES = [
@@ -104,16 +106,22 @@ function loadTwice({ ipset, iptables, ip6tables }: CompiledFirewall): readonly [
   return [first, second];
 }
 
-test("the kernel takes it, and loading it twice changes nothing", (t) => {
-  if (process.getuid?.() !== 0) {
-    console.error("not root: the compiled firewall was not loaded");
-    t.todo("needs root");
-    return;
-  }
-  const [first, second] = loadTwice(compileFirewall(ESTATE));
-  assert.equal(second, first);
-  for (const hook of ["INPUT", "FORWARD", "OUTPUT"])
-    assert.equal(first.split(`-A ${hook} -j PVEFW-${hook}\n`).length, 3, `${hook} hooked once a family`);
-  assert.match(first, /^add PVEFW-0-management-v4 10\.0\.0\.0\/24$/m);
-  assert.doesNotMatch(first, /_swap/);
-});
+const REFERENCE = readEstate(fileURLToPath(new URL("../fixtures/estates/reference", import.meta.url)));
+
+for (const [name, estate] of [
+  ["the small estate", ESTATE],
+  ["the reference estate", REFERENCE],
+] as const)
+  test(`the kernel takes ${name}, and loading it twice changes nothing`, (t) => {
+    if (process.getuid?.() !== 0) {
+      console.error("not root: the compiled firewall was not loaded");
+      t.todo("needs root");
+      return;
+    }
+    const [first, second] = loadTwice(compileFirewall(estate));
+    assert.equal(second, first);
+    for (const hook of ["INPUT", "FORWARD", "OUTPUT"])
+      assert.equal(first.split(`-A ${hook} -j PVEFW-${hook}\n`).length, 3, `${hook} hooked once a family`);
+    assert.match(first, /^add PVEFW-0-management-v4 10\.0\.0\.0\/24$/m);
+    assert.doesNotMatch(first, /_swap/);
+  });
