@@ -56,13 +56,13 @@ export function exampleRun(kind: "fail" | "partial" = "fail"): Run {
       ? {
           word: "FAIL",
           exit: 1,
-          line: "FAIL: 1 of 22 controls in scope fails, 1 is inconclusive; 22 of 40 covered; sampled: FW-002, SEG-001",
+          line: "FAIL: 1 of 23 controls in scope fails, 2 are inconclusive; 23 of 40 covered; sampled: FW-002, SEG-001",
           counts: counts(count),
         }
       : {
           word: "PARTIAL",
           exit: 0,
-          line: "PARTIAL: 22 of 40 controls covered, all conformant; sampled: FW-002, SEG-001",
+          line: "PARTIAL: 23 of 40 controls covered, all conformant; sampled: FW-002, SEG-001",
           counts: counts(count),
         },
     controls: CATALOGUE,

@@ -8,7 +8,8 @@ export function flowList(keys: readonly string[]): string {
   for (const key of keys) {
     const match = /^([a-z]+)\/(\d{1,5})$/.exec(key);
     if (!match?.[1] || !match[2]) others.push(key);
-    else byProtocol.set(match[1], [...(byProtocol.get(match[1]) ?? []), Number(match[2])]);
+    else if (byProtocol.has(match[1])) byProtocol.get(match[1])?.push(Number(match[2]));
+    else byProtocol.set(match[1], [Number(match[2])]);
   }
   const groups = [...byProtocol].sort(([a], [b]) => rank(a) - rank(b));
   return [...groups.map(([protocol, numbers]) => `${protocol}/${ranges(numbers)}`), ...others.sort()].join(

@@ -20,7 +20,7 @@ export function wantsColour(
 }
 
 const SHOWN_CHECKS = 3;
-const PAINT = { pass: 32, fail: 31, unsure: 33, idle: 2, bold: 1, dim: 2 } as const;
+const PAINT = { pass: 32, part: 36, fail: 31, unsure: 33, idle: 2, bold: 1, dim: 2 } as const;
 
 /** What a run says on a terminal: the verdict, each control that is not green and why, where the time went. */
 export function renderSummary(run: Run, { report, colour }: SummaryOptions): string {
@@ -50,16 +50,20 @@ export function renderSummary(run: Run, { report, colour }: SummaryOptions): str
 
 function reasons(entry: Judged): string[] {
   const checks = entry.finding ? notable(entry.finding) : [];
-  const listed = checks.slice(0, SHOWN_CHECKS).flatMap(checkLines);
+  const listed = checks.slice(0, SHOWN_CHECKS).flatMap((check) => checkLines(check, why(entry)));
   const more = checks.length - SHOWN_CHECKS;
   const rest = more > 0 ? [`    and ${counted(more, "more check")} in the report`] : [];
   return [`  ${shown(why(entry))}`, ...listed, ...rest, ...sampled(entry.finding)];
 }
 
-function checkLines(check: Check): string[] {
+/** What the control's own sentence says already is not said again. */
+function checkLines(check: Check, said: string): string[] {
   const reason = check.reason ?? `expected ${check.expected}, observed ${check.observed}`;
   const where = check.declared ? place(check.declared) : check.decider;
-  return [`    ${shown(check.title)}: ${shown(reason)}`, ...(where ? [`      ${shown(where)}`] : [])];
+  return [
+    `    ${shown(check.title)}${reason === said ? "" : `: ${shown(reason)}`}`,
+    ...(where ? [`      ${shown(where)}`] : []),
+  ];
 }
 
 function sampled(finding: Finding | undefined): string[] {

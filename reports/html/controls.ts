@@ -44,15 +44,14 @@ function drawer(entry: Judged, context: Context): Html {
   const { control, finding, result } = entry;
   const mark = result ? RESULTS[result] : NOT_COVERED;
   const shelf = result === undefined ? "uncovered" : isGreen(result) ? "passed" : "attention";
-  return html`<details class="control ${mark.tone}" id="${context.links.control(control.id)}" data-shelf="${shelf}" data-search>
+  return html`<details class="control is-${mark.tone}" id="${context.links.control(control.id)}" data-shelf="${shelf}" data-search>
 <summary><span class="glyph ${mark.tone}" aria-hidden="true">${mark.glyph}</span> <span class="mono id">${control.id}</span> <span class="what">${control.title}</span> <span class="badges">${finding?.sampled !== undefined && html`<span class="badge">sampled</span>`}<span class="badge ${control.severity === "critical" && "strong"}">${control.severity}</span><b class="word ${mark.tone}">${mark.word}</b></span></summary>
 <div class="body">
-${result && html`<p class="reason ${mark.tone}">${long(why(entry), LONGEST)}</p>`}
+${result && html`<p class="reason ${mark.tone !== "pass" && mark.tone}">${long(why(entry), LONGEST)}</p>`}
 ${result === undefined && html`<p class="reason">${control.scope === "uncovered" ? "Not covered: this version has no probe for it." : "Excluded from this run by the request."} ${control.scopeReason ?? ""}</p>`}
 <dl class="pairs">
 ${row("Statement", long(control.statement, LONGEST))}
-${row("Severity", control.severity)}
-${control.requirements.length > 0 && row("Requirements", control.requirements.join(", "))}
+${row("Severity, requirements", [control.severity, ...control.requirements].join(", "))}
 ${finding?.sampled !== undefined && row("Sampled", html`<b>${finding.sampled}</b> – the statement asks for more than was probed.`)}
 ${finding?.notes && finding.notes.length > 0 && row("Notes", html`<ul class="plain">${finding.notes.map((note) => html`<li>${long(note, LONGEST)}</li>`)}</ul>`)}
 ${finding?.durationMs !== undefined && row("Time", duration(finding.durationMs))}
@@ -68,9 +67,9 @@ function checks(finding: Finding, context: Context): Html {
   const shown = bad.slice(0, UNFOLDED_NOTABLE);
   const more = bad.slice(UNFOLDED_NOTABLE);
   const cards = (list: readonly Check[]) =>
-    html`<ol class="checks">${list.map((check) => card(check, context))}</ol>`;
+    html`<ol class="checks">${list.map((check) => card(check, finding.summary, context))}</ol>`;
   const lines = (list: readonly Check[]) =>
-    html`<ol class="checks quiet">${list.map((check) => card(check, context))}</ol>`;
+    html`<ol class="checks quiet">${list.map((check) => card(check, finding.summary, context))}</ol>`;
   return html`<h4>${counted(finding.checks.length, "check")} <small>${tally(finding.checks)}</small></h4>
 ${shown.length > 0 && cards(shown)}
 ${more.length > 0 && html`<details class="more"><summary>${counted(more.length, "more check")} that did not pass</summary>${cards(more)}</details>`}
@@ -90,14 +89,15 @@ function tally(list: readonly Check[]): string {
     .join(", ");
 }
 
-function card(check: Check, context: Context): Html {
+/** `said`: the control's own sentence, which a check does not repeat. */
+function card(check: Check, said: string, context: Context): Html {
   const mark = RESULTS[check.result];
   const green = isGreen(check.result);
-  return html`<li class="check ${mark.tone}"><p class="title"><span class="glyph ${mark.tone}" aria-hidden="true">${mark.glyph}</span> <span>${check.title}</span> <b class="word ${mark.tone}">${mark.word}</b>${check.disagreement && html` <span class="badge strong">${check.disagreement}</span>`}</p>
-${check.reason !== undefined && html`<p class="why">${long(check.reason, LONGEST)}</p>`}
+  return html`<li class="check is-${mark.tone}"><p class="title"><span class="glyph ${mark.tone}" aria-hidden="true">${mark.glyph}</span> <span>${check.title}</span> <b class="word ${mark.tone}">${mark.word}</b>${check.disagreement && html` <span class="badge strong">${check.disagreement}</span>`}</p>
+${check.reason !== undefined && check.reason !== said && html`<p class="why">${long(check.reason, LONGEST)}</p>`}
 <dl class="compare"><div><dt>Expected</dt><dd>${long(check.expected, LONGEST)}</dd></div><div><dt>Observed</dt><dd class="${!green && mark.tone}">${long(check.observed, LONGEST)}</dd></div></dl>
 ${check.proofs && proofs(check.proofs)}
-${declared(check)}
+${green ? quietly(check) : declared(check)}
 ${check.evidence.length > 0 && evidence(check.evidence, green, context)}</li>`;
 }
 
@@ -105,6 +105,14 @@ function proofs({ stimulus, silence, drop, twin }: NonNullable<Check["proofs"]>)
   const proof = (label: string, text: string | undefined) =>
     html`<li class="${text === undefined && "absent"}"><b>${text === undefined ? "✗" : "✓"} ${label}</b> ${text === undefined ? "not proved" : long(text, LONGEST)}</li>`;
   return html`<ul class="proofs" aria-label="The four proofs of a denial">${proof("sent", stimulus)}${proof("silent", silence)}${proof("drop counted", drop)}${proof("reachable otherwise", twin)}</ul>`;
+}
+
+/** On one line, for a check that passed. */
+function quietly({ declared, decider }: Check): Html | false {
+  const where =
+    declared && html`<span class="mono">${place(declared)}</span> <code>${declared.snippet.trim()}</code>`;
+  const by = decider !== undefined && html`${where && " · "}decided by ${long(decider, LONGEST)}`;
+  return (where || by) && html`<p class="where">${where}${by}</p>`;
 }
 
 function declared({ declared, decider }: Check): Html | false {

@@ -110,14 +110,14 @@ function pairsFrom(row: readonly Pair[], links: Links): Html {
 function pairRow(pair: Pair, links: Links): Html {
   const { from, to, cell, anchor } = pair;
   const mark = stateOf(pair);
-  const head = html`<p><span class="cell ${cell?.state ?? "unprobed"}" aria-hidden="true">${mark.glyph}</span> ${links.placeName(from.id)} → ${links.placeName(to.id)} <span class="mono">${to.address}</span> <b class="${mark.tone}">${mark.word}</b></p>`;
+  const head = html`<p><span class="cell ${cell?.state ?? "unprobed"}" aria-hidden="true">${mark.glyph}</span> <span>${links.placeName(from.id)} → ${links.placeName(to.id)}</span> <span class="mono">${to.address}</span> <b class="${mark.tone}">${mark.word}</b></p>`;
   if (!cell)
     return html`<li id="${anchor}">${head}<p class="fine">The run has no record of this pair.</p></li>`;
   const flows = (label: string, keys: readonly string[], tone = "") =>
     keys.length > 0 &&
     html`<div><dt>${label}</dt><dd class="mono ${tone}">${long(flowList(keys), LONGEST_FLOWS)}</dd></div>`;
-  return html`<li id="${anchor}">${head}<dl class="pairs">
-${flows("Leaked", cell.leaked, "fail")}${flows("Declared, not delivered", cell.broken, "unsure")}${flows("Open as declared", cell.allowed)}${flows("Open by Proxmox", cell.standing)}
-<div><dt>Denied</dt><dd>${grouped(cell.deniedCount)} of ${counted(cell.probedCount, "probed flow")}</dd></div>
-${cell.evidence.length > 0 && html`<div><dt>Evidence</dt><dd>${evidenceLinks(links, cell.evidence)}</dd></div>`}</dl></li>`;
+  const open = [cell.leaked, cell.broken, cell.allowed, cell.standing].some((keys) => keys.length > 0);
+  const list = html`<dl class="pairs">${flows("Leaked", cell.leaked, "fail")}${flows("Declared, not delivered", cell.broken, "unsure")}${flows("Open as declared", cell.allowed)}${flows("Open by Proxmox", cell.standing)}</dl>`;
+  return html`<li id="${anchor}">${head}${open && list}
+<p class="fine">${grouped(cell.deniedCount)} of ${counted(cell.probedCount, "probed flow")} denied${cell.evidence.length > 0 && html` · evidence ${evidenceLinks(links, cell.evidence)}`}</p></li>`;
 }

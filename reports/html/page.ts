@@ -45,8 +45,8 @@ export function renderHtml(run: Run): string {
 </head>
 <body>
 <a class="skip" href="#attention">Skip to what needs attention</a>
-<div class="page">
 ${verdictBar(run, links)}
+<div class="page">
 <nav class="contents" aria-label="Contents">${CONTENTS.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>
 <main>
 ${needsAttention(run, links)}

@@ -13,7 +13,7 @@ export function scope(run: Run, links: Links): Html {
 <dl class="pairs">
 <div><dt>Scope</dt><dd>${counts.selected} of ${counts.catalogue} controls of the catalogue, fixed before the run</dd></div>
 <div><dt>Repeat it</dt><dd><code>${run.command}</code></dd></div>
-<div><dt>Mode</dt><dd>${run.mode}</dd></div>
+<div><dt>Mode, exit status</dt><dd>${run.mode}, ${run.verdict.exit}</dd></div>
 <div><dt>Started, ended</dt><dd>${utc(run.startedAt)} – ${utc(run.endedAt)}</dd></div>
 <div><dt>phoenix-conformance</dt><dd>${run.harness.version}${run.harness.commit && html`, commit <span class="mono">${run.harness.commit}</span>`}</dd></div>
 <div><dt>Node, kernel</dt><dd>${run.harness.node}, ${run.harness.kernel}</dd></div>
@@ -38,14 +38,16 @@ function files(run: Run): Html {
     (file) =>
       html`<tr><th scope="row" class="mono">${file.name}</th><td class="number">${bytes(file.bytes)}</td><td class="digest">${file.sha256}</td></tr>`,
   );
-  return table("Files of the declaration", ["File", "Size", "sha256"], rows);
+  return table("Files of the declaration", ["File", "Size", "sha256"], rows, "files");
 }
 
 function leftOut(run: Run): Html | false {
   const items = run.estate.leftOut.map(
     ({ id, name, reason }) => html`<li><b>${id}</b> ${name}: ${reason}</li>`,
   );
-  return items.length > 0 && html`<p>Left out of the network, as the files say:</p><ul>${items}</ul>`;
+  return (
+    items.length > 0 && html`<p class="after">Left out of the network, as the files say:</p><ul>${items}</ul>`
+  );
 }
 
 function components(run: Run): Html {
@@ -154,7 +156,7 @@ export function uncovered(run: Run, links: Links): Html {
   const outside = run.controls.filter((control) => control.scope !== "selected");
   const rows = outside.map(
     (control) =>
-      html`<tr><th scope="row">${controlLinks(links, [control.id])}</th><td>${control.title}</td><td>${control.severity}</td><td>${control.scope === "uncovered" ? "no probe yet" : "excluded by the request"}</td><td>${control.scopeReason ?? ""}</td></tr>`,
+      html`<tr><th scope="row">${controlLinks(links, [control.id])}</th><td>${control.title}</td><td>${control.severity}</td><td>${control.scope === "uncovered" ? "not covered" : "excluded"}</td><td>${control.scopeReason ?? ""}</td></tr>`,
   );
   return html`<section aria-labelledby="uncovered"><h2 id="uncovered">Not covered, and why</h2>
 ${

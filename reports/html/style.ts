@@ -15,6 +15,8 @@ export const PALETTE = {
     unsureTint: "#fbf3de",
     idle: "#626b76",
     idleTint: "#eff1f3",
+    part: "#1d4f91",
+    partTint: "#e7eef8",
     onFail: "#ffffff",
   },
   dark: {
@@ -32,6 +34,8 @@ export const PALETTE = {
     unsureTint: "#2f2611",
     idle: "#98a2ad",
     idleTint: "#23282e",
+    part: "#8ab8f0",
+    partTint: "#17243a",
     onFail: "#1a0b0a",
   },
 } as const;
@@ -53,7 +57,7 @@ ${SHEET}
 const SHEET = `*,*::before,*::after{box-sizing:border-box}
 html{background:var(--paper);color:var(--ink);font:100%/1.55 var(--sans);-webkit-text-size-adjust:100%;scroll-padding-top:4.5rem}
 body{margin:0;font-size:.9375rem;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-.page{max-width:76rem;margin:0 auto;padding:0 clamp(.9rem,3vw,2.25rem) 4rem}
+.page{max-width:76rem;margin:0 auto;padding:0 clamp(.9rem,3vw,2.25rem)}
 h1,h2,h3,h4,p,ul,ol,dl,dd,pre,figure{margin:0;padding:0}
 ul,ol{list-style:none}
 a{color:var(--link);text-underline-offset:.18em;text-decoration-thickness:.06em}
@@ -64,15 +68,16 @@ code{background:var(--idleTint);border-radius:3px;padding:.08em .32em}
 .digest{word-break:break-all}
 small{font-size:.8125rem;color:var(--muted);font-weight:400}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
-.pass{color:var(--pass)}.fail{color:var(--fail)}.unsure{color:var(--unsure)}.idle{color:var(--idle)}
+.pass{color:var(--pass)}.part{color:var(--part)}.fail{color:var(--fail)}.unsure{color:var(--unsure)}.idle{color:var(--idle)}
 .skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:1rem;background:var(--paper);padding:.5rem 1rem;z-index:3}
 
-.verdict{padding:2rem 0 1.5rem;border-bottom:1px solid var(--line);color:var(--ink)}
+.verdict{padding:1.6rem 0 1.6rem;border-top:6px solid;border-bottom:1px solid var(--line);background:var(--raised)}
+.verdict.is-pass{border-top-color:var(--pass)}.verdict.is-part{border-top-color:var(--part)}.verdict.is-fail{border-top-color:var(--fail)}.verdict.is-unsure{border-top-color:var(--unsure)}
 .product{font-weight:600;letter-spacing:.01em}.product span{color:var(--muted);font-weight:400}.product span::before{content:"/";margin:0 .5em;color:var(--line)}
 h1{display:flex;align-items:center;gap:.9rem;font-size:clamp(2rem,5.4vw,3.1rem);line-height:1.1;letter-spacing:.005em;font-weight:700;margin:1.1rem 0 .5rem}
 .seal{display:grid;place-items:center;width:1.5em;height:1.5em;border-radius:50%;font-size:.72em;flex:none;border:2px solid}
-.verdict.pass h1{color:var(--pass)}.verdict.fail h1{color:var(--fail)}.verdict.unsure h1{color:var(--unsure)}
-.verdict.pass .seal{background:var(--passTint)}.verdict.unsure .seal{background:var(--unsureTint)}.verdict.fail .seal{background:var(--fail);color:var(--onFail);border-color:var(--fail)}
+.is-pass h1{color:var(--pass)}.is-part h1{color:var(--part)}.is-fail h1{color:var(--fail)}.is-unsure h1{color:var(--unsure)}
+.is-pass .seal{background:var(--passTint)}.is-part .seal{background:var(--partTint)}.is-unsure .seal{background:var(--unsureTint)}.is-fail .seal{background:var(--fail);color:var(--onFail);border-color:var(--fail)}
 .line{font-size:1.15rem;line-height:1.45;max-width:60rem}
 .facts{display:flex;flex-wrap:wrap;gap:.75rem 2.25rem;margin-top:1.35rem}
 .facts dt{font-size:.78rem;color:var(--muted)}.facts dd{font-size:.9rem}
@@ -82,7 +87,7 @@ h1{display:flex;align-items:center;gap:.9rem;font-size:clamp(2rem,5.4vw,3.1rem);
 .box{display:grid;justify-items:center;width:2.15rem;padding:.22rem 0 .16rem;border-radius:4px;text-decoration:none;line-height:1.15;border:1px solid transparent}
 .box small{font-size:.64rem;color:inherit}.box:hover{border-color:currentColor}
 .box.pass{background:var(--passTint)}.box.unsure{background:var(--unsureTint);border-color:var(--unsure)}.box.idle{background:var(--idleTint)}.box.fail{background:var(--fail);color:var(--onFail)}
-.box.out{background:none;border:1px dashed var(--line)}
+.box.out{background:none;border:1px dashed color-mix(in srgb,var(--idle) 45%,transparent)}
 
 .contents{display:flex;flex-wrap:wrap;gap:.2rem 1.25rem;padding:.7rem 0;border-bottom:1px solid var(--line);font-size:.875rem}
 .contents a{text-decoration:none;padding:.15rem 0}.contents a:hover{text-decoration:underline}
@@ -91,7 +96,7 @@ h2{font-size:1.45rem;line-height:1.25;font-weight:650;letter-spacing:-.005em;mar
 h3{font-size:1.02rem;font-weight:650;margin:1.75rem 0 .55rem}
 h4{font-size:.9375rem;font-weight:650;margin:1.1rem 0 .5rem}
 section>p{max-width:62rem;margin-bottom:.6rem}
-.calm,.fine{color:var(--muted)}.fine{font-size:.85rem;margin-top:.6rem}
+.after{margin-top:.9rem}.calm,.fine{color:var(--muted)}.fine{font-size:.85rem;margin-top:.6rem}
 
 .attention{border-top:1px solid var(--line)}
 .attention>li{display:grid;grid-template-columns:13.5rem 1fr;gap:.2rem 1.25rem;padding:.7rem 0;border-bottom:1px solid var(--line)}
@@ -108,18 +113,18 @@ section>p{max-width:62rem;margin-bottom:.6rem}
 .limits>li::before,.flows>li::before,section>ul:not([class])>li::before{content:"–";position:absolute;left:0;color:var(--muted)}
 .touches{color:var(--muted)}
 
-.scroll{overflow-x:auto;max-width:100%}
+.scroll{overflow-x:auto;max-width:100%;position:relative}
 table{border-collapse:collapse;font-size:.875rem;width:100%}
 caption{text-align:left;color:var(--muted);font-size:.8125rem;padding-bottom:.35rem}
-th,td{text-align:left;vertical-align:top;padding:.4rem .9rem .4rem 0;border-bottom:1px solid var(--line);font-weight:400}
+th,td{overflow-wrap:break-word;text-align:left;vertical-align:top;padding:.4rem .9rem .4rem 0;border-bottom:1px solid var(--line);font-weight:400}
 thead th{color:var(--muted);font-size:.8125rem;border-bottom-color:var(--muted)}
 tbody th{font-weight:500}tbody th b{font-weight:650}
-.number{white-space:nowrap;text-align:right}
+.number,.files th:nth-child(2),.timings th:nth-child(2){white-space:nowrap;text-align:right}
 td.digest{font-size:.72rem;color:var(--muted);min-width:12rem}
 .timings{max-width:40rem}.bar{width:55%;vertical-align:middle}.bar svg{display:block;width:100%;height:.5rem}.bar rect{fill:var(--muted)}
 
-.legend{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem;margin:.25rem 0 1rem;font-size:.875rem}
-.legend li{display:flex;align-items:center;gap:.55rem}.legend li.none{opacity:.72}.legend small{display:block;font-size:.75rem;line-height:1.25}
+.legend{display:grid;grid-template-columns:repeat(auto-fill,minmax(15.5rem,1fr));gap:.5rem 1.25rem;max-width:66rem;margin:.25rem 0 1rem;font-size:.875rem}
+.legend li{display:flex;align-items:center;gap:.55rem}.legend li.none{color:var(--muted)}.legend small{display:block;font-size:.75rem;line-height:1.25}
 .cell{display:inline-grid;place-items:center;width:2.1rem;height:2.1rem;border-radius:4px;text-decoration:none;font-size:1rem;line-height:1;border:1px solid transparent;flex:none}
 .cell.open{background:var(--passTint);color:var(--pass)}
 .cell.denied{color:var(--idle)}
@@ -131,7 +136,7 @@ a.cell:hover{border-color:currentColor;border-style:solid}
 .matrix{width:auto}
 .matrix th,.matrix td{padding:.12rem .3rem;border:0;vertical-align:middle}
 .matrix caption{padding-bottom:.6rem}
-.matrix thead th{font-size:.78rem;line-height:1.25;vertical-align:bottom;padding-bottom:.45rem;max-width:6.2rem;min-width:3.4rem;color:var(--ink);text-align:center;overflow-wrap:anywhere;hyphens:auto}
+.matrix thead th{font-size:.78rem;line-height:1.25;vertical-align:bottom;padding-bottom:.45rem;max-width:6.2rem;min-width:4.4rem;color:var(--ink);text-align:center;overflow-wrap:anywhere;hyphens:auto}
 .matrix thead th b{display:block}
 .matrix thead th.zone{color:var(--muted);font-size:.72rem;padding:.1rem .3rem;border-bottom:1px solid var(--line);max-width:none}
 .matrix .corner{color:var(--muted);text-align:left;font-weight:400;white-space:nowrap}
@@ -169,15 +174,15 @@ summary:hover{background:var(--raised)}
 .badge.strong{color:var(--ink);border-color:var(--muted)}
 .word{font-weight:650;font-size:.875rem;min-width:6.2rem;text-align:right}
 .control .body{padding:.15rem 0 1.5rem 2.55rem}
-.reason{font-size:1rem;max-width:62rem;margin-bottom:.6rem;font-weight:500}.reason.pass{color:var(--ink)}
-.control.fail>summary{background:var(--failTint)}.control.unsure>summary{background:var(--unsureTint)}
+.reason{font-size:1rem;max-width:62rem;margin-bottom:.6rem;font-weight:500}
+.control.is-fail>summary{background:var(--failTint)}.control.is-unsure>summary{background:var(--unsureTint)}.control.is-idle .what,.control.is-idle .id{color:var(--muted)}
 .check{padding:.8rem 1rem;border:1px solid var(--line);border-radius:6px;margin-bottom:.6rem}
-.check.fail{border-color:var(--fail)}.check.unsure{border-color:var(--unsure)}
+.check.is-fail{border-color:var(--fail)}.check.is-unsure{border-color:var(--unsure)}
 .quiet .check{border-width:0 0 1px;border-radius:0;padding:.6rem 0;margin:0}
 .title{display:flex;gap:.55rem;align-items:baseline}.title>span:nth-child(2){font-weight:600}.quiet .title>span:nth-child(2){font-weight:500}.title .word{margin-left:auto;min-width:0}
 .why{margin:.25rem 0}
 .compare{display:grid;grid-template-columns:1fr 1fr;gap:.3rem 1.75rem;margin:.4rem 0}
-.quiet .compare{font-size:.875rem}
+.quiet .compare{display:flex;flex-wrap:wrap;gap:.1rem 1.75rem;font-size:.875rem;margin:.15rem 0}.quiet .compare>div{display:flex;gap:.5rem}.quiet .proofs{margin:.2rem 0}
 .proofs{display:grid;grid-template-columns:1fr 1fr;gap:.2rem 1.75rem;margin:.5rem 0;font-size:.85rem;color:var(--muted)}
 .proofs b{color:var(--ink);font-weight:600}.proofs .absent,.proofs .absent b{color:var(--fail)}
 .declared{margin:.5rem 0}.declared pre{display:flex;gap:.9rem;background:var(--raised);border-radius:4px;padding:.5rem .8rem;margin-top:.25rem;white-space:pre-wrap}
@@ -187,9 +192,9 @@ summary:hover{background:var(--raised)}
 details.more{margin:.4rem 0}details.more>summary{color:var(--link);font-size:.875rem}
 .observation summary{padding:.32rem .25rem;font-size:.875rem}.observation .what{flex:0 1 auto}.observation summary small{flex:1 1 14rem;min-width:0}
 .observation>.pairs{padding:.1rem 0 .9rem 1.6rem;font-size:.875rem}
-.pairlist>li{padding:.55rem 0 .55rem 1.6rem;border-top:1px solid var(--line)}.pairlist>li>p{display:flex;flex-wrap:wrap;align-items:center;gap:.3rem .7rem}
+.pairlist>li{padding:.55rem 0 .55rem 1.6rem;border-top:1px solid var(--line)}.pairlist>li>p:first-child{display:flex;flex-wrap:wrap;align-items:center;gap:.2rem .7rem}
 .pairlist .cell{width:1.5rem;height:1.5rem;font-size:.85rem}
-.pairlist .pairs{font-size:.875rem;padding-left:2.2rem}
+.pairlist .pairs,.pairlist .fine{font-size:.875rem;margin:0 0 0 2.2rem}
 :target>summary,li:target{background:var(--raised);box-shadow:inset 3px 0 0 var(--link)}
 
 .tools{position:sticky;top:0;z-index:2;display:flex;flex-wrap:wrap;align-items:center;gap:.5rem 1rem;padding:.6rem 0;background:var(--paper);border-bottom:1px solid var(--line);font-size:.875rem}
@@ -200,17 +205,18 @@ button,input{font:inherit;color:inherit;background:var(--paper);border:1px solid
 button{cursor:pointer}button:hover{background:var(--raised)}button[aria-pressed=true]{background:var(--ink);color:var(--paper);border-color:var(--ink)}
 .tools label{display:flex;align-items:center;gap:.5rem;flex:1 1 14rem}input{flex:1;min-width:0;width:100%;max-width:22rem}
 output{color:var(--muted)}
-footer{margin-top:3.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--muted);font-size:.85rem}
+footer{margin:3.5rem 0 3rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--muted);font-size:.85rem}
 footer p{max-width:62rem}footer p+p{margin-top:.4rem}
 @media screen{.filtered{display:none}}
-@media (max-width:44rem){
+@media screen and (max-width:44rem){
 .attention>li,.pairs>div,.factlist>div,.compare,.proofs{grid-template-columns:1fr}
 .control .body{padding-left:.25rem}
 .control>summary,.observation>summary,details.pairs>summary{flex-wrap:wrap}
 .badges{flex:1 1 100%;padding-left:1.5rem}.badges .word{margin-left:auto;min-width:0}
 .what{flex-basis:9rem}
-.observation>.pairs,.pairlist>li{padding-left:.25rem}.pairlist .pairs{padding-left:0}
+.observation>.pairs,.pairlist>li{padding-left:.25rem}.pairlist .pairs,.pairlist .fine{margin-left:0}
 .tools{position:static}
+.matrix tbody th{white-space:normal;max-width:6.5rem;font-size:.8rem;padding-right:.4rem}
 th,td{padding-right:.6rem}
 .facts{gap:.6rem 1.5rem}
 }
@@ -223,15 +229,18 @@ html,body{background:none;font-size:9.2pt;line-height:1.4}
 .tools,.contents,.skip{display:none}
 details::details-content{content-visibility:visible;display:block;height:auto}
 summary::before{display:none}
-.verdict{padding-top:0}h1{font-size:26pt}.line{font-size:12pt}
+.verdict{padding-top:8pt;background:none}h1{font-size:26pt}.line{font-size:12pt}
 section{padding-top:16pt}h2,h3,h4,summary{break-after:avoid}
 thead{display:table-header-group}tr,.check,.attention>li,.pairlist>li,.limits>li,svg.topology{break-inside:avoid}
 .scroll{overflow:visible}
 .topology{min-width:0}
 a{color:inherit;text-decoration:none}
-.box.fail,.cell.leak,.verdict.fail .seal{background:none;color:var(--fail);border:1.5pt solid var(--fail)}
+.box.fail,.cell.leak,.is-fail .seal{background:none;color:var(--fail);border:1.5pt solid var(--fail)}
 .cell{width:1.7rem;height:1.7rem}
 .matrix th,.matrix td{padding:.05rem .15rem}
 .matrix tbody th{position:static}
-.control .body,.observation>.pairs{padding-left:8pt}
+.control .body,.observation>.pairs,.pairlist>li{padding-left:6pt}
+.pairlist{columns:2;column-gap:18pt}.pairlist>li>p:first-child{gap:0 .5rem}.pairlist .pairs,.pairlist .fine{margin-left:0}.pairlist .pairs>div{grid-template-columns:8.5rem 1fr}
+.pairs>div{padding:.08rem 0}.observation>.pairs,.pairlist,.quiet .compare,.proofs{font-size:8pt}.observation>.pairs{padding-bottom:4pt}.quiet .check{padding:.3rem 0}.control .body{padding-bottom:8pt}
+.factlist>div{display:inline-flex;gap:.4rem;margin-right:1rem}
 .filtered{display:block}`;

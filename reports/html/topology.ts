@@ -72,12 +72,12 @@ function drawing(places: readonly Place[], edges: readonly Edge[]): Html {
     drawn.length,
   );
   const at = new Map(nodes.map((node) => [node.place.id, node]));
-  const labelled = new Set<string>();
+  const labels = new Map<string, string[]>();
   const lanes = { upper: 0, lower: 0 };
-  const lines = drawn.map((edge) => line(edge, at, height, lanes, labelled));
+  const lines = drawn.map((edge) => line(edge, at, height, lanes, labels));
   const arrows = [...stubs].map(([to, list]) => stub(at.get(to), list));
   const count = counted(edges.length, "edge");
-  return html`<svg class="topology" viewBox="0 0 ${COLUMN * 3 + WIDTH + MARGIN * 2 + 30} ${height}" role="img" aria-labelledby="topology-title topology-desc"><title id="topology-title">Network by tiers, with ${count}</title><desc id="topology-desc">Outside and LAN on the left, then Nginx and the host, Traefik and the CA, and the backends on the right. The table below lists the same edges.</desc>
+  return html`<svg class="topology" viewBox="0 0 ${COLUMN * 3 + WIDTH + MARGIN * 2 + 48} ${height}" role="img" aria-labelledby="topology-title topology-desc"><title id="topology-title">Network by tiers, with ${count}</title><desc id="topology-desc">Outside and LAN on the left, then Nginx and the host, Traefik and the CA, and the backends on the right. The table below lists the same edges.</desc>
 <defs>${(["open", "standing", "leak", "broken"] as const).map((kind) => html`<marker id="arrow-${kind}" class="arrow ${kind}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0.6 8 4 0 7.4Z"/></marker>`)}</defs>
 ${frame(nodes)}${nodes.map(box)}${lines}${arrows}</svg>`;
 }
@@ -124,18 +124,20 @@ function line(
   at: ReadonlyMap<string, Node>,
   height: number,
   lanes: { upper: number; lower: number },
-  labelled: Set<string>,
+  labels: Map<string, string[]>,
 ): Html {
   const to = at.get(edge.to);
   const from = edge.from.kind === "zone" ? centre(edge.from.ids, at) : at.get(edge.from.ids[0] ?? "");
   if (!from || !to) return html``;
   const route = routeOf(from, to, height, lanes);
   const text = flowList(edge.flows);
-  const key = JSON.stringify([edge.kind, edge.to, text]);
+  const here = `${route.x},${route.y}`;
+  const others = labels.get(here) ?? [];
+  if (!others.includes(text)) labels.set(here, [...others, text]);
+  const y = route.y - others.length * 12;
   const label =
-    !labelled.has(key) &&
-    html`<text class="flow ${edge.kind} ${route.anchor}" x="${route.x}" y="${route.y}">${fit(text, LABEL)}</text>`;
-  labelled.add(key);
+    !others.includes(text) &&
+    html`<text class="flow ${edge.kind} ${route.anchor}" x="${route.x}" y="${y}">${fit(text, LABEL)}</text>`;
   return html`<path class="edge ${edge.kind}" d="${raw(route.path)}" marker-end="url(#arrow-${edge.kind})"/>${label}`;
 }
 
@@ -165,9 +167,9 @@ function routeOf(from: Node, to: Node, height: number, lanes: { upper: number; l
   const x2 = back ? to.x + WIDTH + 2 : to.x - 2;
   const y1 = middle(from) + (back ? 10 : 0);
   const y2 = middle(to) + (back ? 10 : 0);
-  const bend = (x1 + x2) / 2;
+  const flat = x2 + (back ? 66 : -66);
   return {
-    path: `M${x1} ${y1}C${bend} ${y1} ${bend} ${y2} ${x2} ${y2}`,
+    path: `M${x1} ${y1}C${(x1 * 2 + flat) / 3} ${y1} ${x1} ${y2} ${flat} ${y2}H${x2}`,
     x: back ? x2 + 10 : x2 - 10,
     y: y2 - 6,
     anchor: back ? "start" : "end",
@@ -199,14 +201,14 @@ function bulge(from: Node, to: Node): Route {
   };
 }
 
-/** Past the columns between: along the upper or lower edge of the drawing, a lane each. */
+/** Past the columns between: along the upper or lower edge of the drawing, a lane each; to a backend from its right. */
 function lane(from: Node, to: Node, height: number, lanes: { upper: number; lower: number }): Route {
   const upper = from.y < height / 2 - HEIGHT / 2;
   const index = upper ? lanes.upper++ : lanes.lower++;
   const y = upper ? 10 + index * LANE : height - 10 - index * LANE;
   const x1 = from.x + WIDTH / 2 + 40 + index * 6;
   const y1 = upper ? from.y : from.y + HEIGHT;
-  const forth = to.x > from.x;
+  const forth = to.x > from.x && to.x < COLUMN * 2.5;
   const gutter = forth ? to.x - 40 - index * 6 : to.x + WIDTH + 40 + index * 6;
   const x2 = forth ? to.x - 2 : to.x + WIDTH + 2;
   const y2 = to.y + HEIGHT / 2 + (upper ? -8 : 8);

@@ -11,7 +11,7 @@ export function verdictBar(run: Run, links: Links): Html {
   const mark = VERDICTS[run.verdict.word];
   const line = run.verdict.line.replace(new RegExp(`^${run.verdict.word}\\s*[:–-]\\s*`), "");
   const elapsed = duration(Date.parse(run.endedAt) - Date.parse(run.startedAt));
-  return html`<header class="verdict ${mark.tone}" id="top">
+  return html`<header class="verdict is-${mark.tone}" id="top"><div class="page">
 <p class="product">phoenix-conformance <span>conformance report</span></p>
 <h1><span class="seal" aria-hidden="true">${mark.glyph}</span><span>${mark.word}</span></h1>
 <p class="line">${line}</p>
@@ -20,10 +20,9 @@ export function verdictBar(run: Run, links: Links): Html {
 <div><dt>Window</dt><dd>${utc(run.startedAt)} to ${utc(run.endedAt).slice(11)} (${elapsed})</dd></div>
 <div><dt>Estate</dt><dd><span class="mono">${run.estate.folder}</span></dd></div>
 <div><dt>Declaration, sha256</dt><dd class="mono">${run.estate.digest.replace(/^sha256:/, "").slice(0, 12)}</dd></div>
-<div><dt>Exit status</dt><dd>${run.verdict.exit}</dd></div>
 </dl>
 ${controlMap(run, links)}
-</header>`;
+</div></header>`;
 }
 
 /** One small box a control, grouped by family: the whole catalogue in one look. */
@@ -62,8 +61,22 @@ export function needsAttention(run: Run, links: Links): Html {
     html`<li><a class="mark fail" href="#isolation"><span aria-hidden="true">!</span> isolation</a><div><p>The machine's own network differs after the run.</p></div></li>`;
   const none = rows.length + faults.length === 0 && !isolation;
   return html`<section aria-labelledby="attention"><h2 id="attention">Needs attention</h2>
-${none ? html`<p class="calm">Nothing: ${counted(run.verdict.counts.pass, "control")} in scope passed${run.verdict.counts.notapplicable > 0 && html`, ${run.verdict.counts.notapplicable} not applicable`}.</p>` : html`<ul class="attention">${faults}${isolation}${rows}</ul>`}
+${none ? html`<p class="calm">Nothing that was in scope: ${tally(run)}.</p>` : html`<ul class="attention">${faults}${isolation}${rows}</ul>`}
+${beyond(run)}
 </section>`;
+}
+
+function tally({ verdict: { counts } }: Run): string {
+  const others = counts.notapplicable > 0 ? `, ${counts.notapplicable} not applicable` : "";
+  return `${counted(counts.pass, "control")} passed${others}`;
+}
+
+/** What a good result does not say. */
+function beyond(run: Run): Html | false {
+  const outside = run.controls.filter(({ scope }) => scope !== "selected").length;
+  const sampled = run.findings.filter((finding) => finding.sampled !== undefined).length;
+  if (outside + sampled === 0) return false;
+  return html`<p class="fine">${outside > 0 && html`<a href="#uncovered">${counted(outside, "control")} of the catalogue ${outside === 1 ? "is" : "are"} not covered</a>. `}${sampled > 0 && html`${counted(sampled, "control")} ${sampled === 1 ? "was" : "were"} sampled: the statement asks for more than was probed.`}</p>`;
 }
 
 function isolated(run: Run): boolean {

@@ -5,7 +5,7 @@ import type { Cell, Verdict } from "../../audit/run.ts";
 export interface Mark {
   readonly glyph: string;
   readonly word: string;
-  readonly tone: "pass" | "fail" | "unsure" | "idle";
+  readonly tone: "pass" | "part" | "fail" | "unsure" | "idle";
 }
 
 export const RESULTS: Record<Result, Mark> = {
@@ -19,7 +19,7 @@ export const RESULTS: Record<Result, Mark> = {
 
 export const VERDICTS: Record<Verdict, Mark> = {
   PASS: { glyph: "✓", word: "PASS", tone: "pass" },
-  PARTIAL: { glyph: "◐", word: "PARTIAL", tone: "pass" },
+  PARTIAL: { glyph: "◐", word: "PARTIAL", tone: "part" },
   FAIL: { glyph: "✗", word: "FAIL", tone: "fail" },
   INCOMPLETE: { glyph: "?", word: "INCOMPLETE", tone: "unsure" },
 };

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { exampleRun } from "./example.ts";
+import { renderSummary, wantsColour } from "./summary.ts";
+
+test("the summary names the verdict, each control that is not green, its place, the times and the report", () => {
+  assert.equal(
+    renderSummary(exampleRun("fail"), { report: "reports/out/x/report.html", colour: false }),
+    `✗ FAIL: 1 of 23 controls in scope fails, 2 are inconclusive; 23 of 40 covered; sampled: FW-002, SEG-001
+
+✗ FW-002 fail  Every guest drops inbound by default
+  Guest 802 let tcp/8000 in from lan, which no rule declares: remove the live rule or declare it.
+    lan to 802: 65 undeclared flows
+      phoenix_lxc_configs.json:164:9
+    sampled: 4,970 of 1,179,630 flows
+
+? SEG-001 inconclusive  Undeclared pairs are blocked
+  1 packet is unaccounted for: conntrack's early_drop rose by 1 meanwhile.
+    901 to 1002: 65 undeclared flows
+      phoenix_vm_configs.json:84:11
+    sampled: 4,680 of 9,437,040 flows
+
+? PKI-001 inconclusive  Traefik certs come by ACME TLS-ALPN-01
+  Step-CA's log was rotated while it was read, so the challenge could not be told: run it again.
+    portainer.internal.thinkheads.ai: the order's validated challenge
+
+note SEG-004  egress open by declaration: no guest limits what it sends
+
+time    9.8 s (read the estate 12 ms, start the lab 148 ms, converge 912 ms, converge again 96 ms, packets 4.3 s, services 1.8 s, browser 1.5 s, judge 41 ms, destroy 103 ms); 108 observations, 5,850 packets
+report  reports/out/x/report.html
+`,
+  );
+});
+
+test("a control in scope without a finding is said, and so are faults and a changed root namespace", () => {
+  const run = exampleRun("partial");
+  const text = renderSummary(
+    {
+      ...run,
+      findings: run.findings.filter(({ control }) => control !== "DNS-001"),
+      faults: ["lab-gone: the lab ended"],
+      isolation: { equal: false, differences: ["link veth7 appeared"] },
+    },
+    { report: "r", colour: false },
+  );
+  assert.match(
+    text,
+    /○ DNS-001 not run {2}External view gives the gateway\n {2}In scope, and the run has no result/,
+  );
+  assert.match(text, /! fault {2}lab-gone: the lab ended\n! isolation {2}link veth7 appeared/);
+});
+
+test("a hostile string cannot drive the terminal", () => {
+  const run = exampleRun("partial");
+  const findings = run.findings.map((finding) => ({ ...finding, notes: ["\u001b]0;owned\u0007\u202e"] }));
+  const text = renderSummary({ ...run, findings }, { report: "r", colour: false });
+  assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u202e]/);
+  assert.match(text, /␛\]0;owned␇⟨U\+202E⟩/);
+});
+
+test("colour is for a terminal that did not refuse it", () => {
+  assert.equal(wantsColour({ isTTY: true }, {}), true);
+  assert.equal(wantsColour({}, {}), false);
+  assert.equal(wantsColour({ isTTY: true }, { NO_COLOR: "1" }), false);
+  assert.equal(wantsColour({ isTTY: true }, { TERM: "dumb" }), false);
+  assert.match(renderSummary(exampleRun(), { report: "r", colour: true }), /^\u001b\[31m✗ FAIL/);
+});
