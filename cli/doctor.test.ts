@@ -18,6 +18,7 @@ test("with an empty store the components are missing, and nothing is made", asyn
   );
   assert.match(components[0]?.detail ?? "", /packager is not the Traefik project/);
   assert.deepEqual(readFileSync("/proc/net/dev", "utf8").match(/^\s*\S+:/gm), interfaces);
+  assert.equal(await run(["--json"]), 3);
   assert.equal(existsSync(join(cache, "phx")), false);
   rmSync(cache, { recursive: true });
 });
