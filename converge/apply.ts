@@ -1,0 +1,377 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { HarnessError } from "../errors.ts";
+import { answersSoa, exchangeHttp } from "../lab/exchange.ts";
+import { LAB_ROOT, type Lab, outside } from "../lab/lab.ts";
+import { loadRules, saveRules } from "../lab/netfilter.ts";
+import {
+  createNamespaces,
+  differingSysctl,
+  interfaces,
+  namespaceExists,
+  removeNamespaces,
+  runBatches,
+  tcpListeners,
+  writeSysctls,
+} from "../lab/network.ts";
+import { type Daemon, isRunning, signal, startDaemon } from "../lab/process.ts";
+import { awaitReady, BOUND } from "../lab/waits.ts";
+import { createSigningRequest } from "./certificate.ts";
+import { createKeys, ecKeys, keyPaths, toPem } from "./keys.ts";
+import { digestOf, type LiveResource } from "./plan.ts";
+import type { CertificateSpec, Plan, Readiness, Resource, Step } from "./resource.ts";
+import { signToken } from "./token.ts";
+
+type Of<K extends Resource["kind"]> = Extract<Resource, { kind: K }>;
+
+/** What the lab remembers of an applied resource, in its own tmpfs. */
+interface Applied {
+  readonly resource: Resource;
+  readonly digest: string;
+  /** A service's process. */
+  readonly daemon?: Daemon;
+  /** The rules as the kernel printed them right after they were loaded. */
+  readonly saved?: string;
+}
+
+/** Paths of what `{traefik}`, `{step-ca}`, `{node}` and `{identity-server}` stand for in a service's argv. */
+export type Programs = Readonly<Record<string, string>>;
+
+/** Called as each step ends. */
+export type OnStep = (step: Step, durationMs: number) => void;
+
+const STATE = `${LAB_ROOT}/state.json`;
+
+/** What the lab holds now, read back from the kernel, the files and the processes. */
+export async function readLive(lab: Lab): Promise<Map<string, LiveResource>> {
+  const live = new Map<string, LiveResource>();
+  for (const [key, applied] of readState(lab)) {
+    const drift = await driftOf(lab, applied);
+    const { resource, digest } = applied;
+    live.set(key, { resource, digest, ...(drift === undefined ? {} : { drift }) });
+  }
+  return live;
+}
+
+/** A service's process, as the lab remembers it. */
+export function daemonOf(lab: Lab, service: string): Daemon | undefined {
+  return readState(lab).get(`service ${service}`)?.daemon;
+}
+
+/** What could differ though the declaration does not; `undefined` where all is as it was applied. */
+async function driftOf(lab: Lab, applied: Applied): Promise<string | undefined> {
+  const { resource } = applied;
+  switch (resource.kind) {
+    case "namespace": {
+      if (!namespaceExists(lab, resource.name)) return "the namespace is gone";
+      const differs = differingSysctl(lab, resource.name, resource.sysctls);
+      return differs && `${differs} live`;
+    }
+    case "firewall":
+      return (await saveRules(lab, resource.namespace)) === applied.saved
+        ? undefined
+        : "the live rules differ";
+    case "links": {
+      const names = interfaces(lab, "host");
+      const gone = resource.devices.find((device) => !names.has(device));
+      return gone && `device ${gone} is gone`;
+    }
+    case "file":
+      return sameFile(lab, resource) ? undefined : "the file was edited";
+    case "keys":
+      return missingPath(lab, keyPaths(resource.spec));
+    case "certificate":
+      return missingPath(lab, [resource.spec.certPath, resource.spec.keyPath]);
+    case "service":
+      return applied.daemon && isRunning(lab, applied.daemon) ? undefined : "the process is gone";
+  }
+}
+
+/**
+ * Does a plan's steps: namespaces, then rules and files, then links (so that no link is up before its rules are), then
+ * services, each as soon as what it needs is ready. Throws HarnessError where a step fails; what was done stays recorded.
+ */
+export async function apply(
+  lab: Lab,
+  plan: Plan,
+  programs: Programs,
+  onStep: OnStep = () => {},
+): Promise<void> {
+  const state = readState(lab);
+  const steps = plan.filter(({ action }) => action !== "remove");
+  const of = <K extends Resource["kind"]>(kind: K) =>
+    steps.filter((step): step is Step & { resource: Of<K> } => step.resource.kind === kind);
+  const done = (step: Step, sinceMs: number, more: Partial<Applied> = {}) => {
+    const { resource } = step;
+    state.set(resource.key, { resource, digest: digestOf(resource), ...more });
+    onStep(step, performance.now() - sinceMs);
+  };
+  try {
+    await stopServices(lab, plan, state);
+    await removeOthers(lab, plan, state);
+    await applyNamespaces(lab, of("namespace"), done);
+    await Promise.all([
+      applyFirewall(lab, of("firewall"), done),
+      applyFiles(lab, of("keys"), of("file"), done),
+    ]);
+    await applyLinks(lab, of("links"), done);
+    await applyServices(lab, [...of("certificate"), ...of("service")], programs, done);
+  } finally {
+    writeState(lab, state);
+  }
+}
+
+type Done = (step: Step, sinceMs: number, more?: Partial<Applied>) => void;
+
+async function stopServices(lab: Lab, plan: Plan, state: Map<string, Applied>): Promise<void> {
+  for (const { action, resource } of plan) {
+    const daemon = state.get(resource.key)?.daemon;
+    if (resource.kind !== "service" || !daemon) continue;
+    await signal(lab, daemon, "KILL");
+    const gone = () => !isRunning(lab, daemon) || undefined;
+    await awaitReady(resource.name, "an end", gone, BOUND.serverReadyMs, () => "it still runs");
+    if (action === "remove") state.delete(resource.key);
+  }
+}
+
+async function removeOthers(lab: Lab, plan: Plan, state: Map<string, Applied>): Promise<void> {
+  for (const { action, resource } of plan) {
+    const before = state.get(resource.key)?.resource;
+    if (before?.kind === "links") await runBatches(lab, before.remove, true);
+    if (before?.kind === "namespace") await removeNamespaces(lab, [before.name]);
+    if (action !== "remove") continue;
+    if (resource.kind === "file") rmSync(outside(lab, resource.path), { force: true });
+    state.delete(resource.key);
+  }
+}
+
+async function applyNamespaces(
+  lab: Lab,
+  steps: (Step & { resource: Of<"namespace"> })[],
+  done: Done,
+): Promise<void> {
+  if (steps.length === 0) return;
+  const since = performance.now();
+  await createNamespaces(
+    lab,
+    steps.map(({ resource }) => resource.name),
+  );
+  for (const step of steps) {
+    writeSysctls(lab, step.resource.name, step.resource.sysctls);
+    done(step, since);
+  }
+}
+
+async function applyFirewall(
+  lab: Lab,
+  steps: (Step & { resource: Of<"firewall"> })[],
+  done: Done,
+): Promise<void> {
+  for (const step of steps) {
+    const since = performance.now();
+    await loadRules(lab, step.resource.namespace, step.resource);
+    done(step, since, { saved: await saveRules(lab, step.resource.namespace) });
+  }
+}
+
+async function applyFiles(
+  lab: Lab,
+  keys: (Step & { resource: Of<"keys"> })[],
+  files: (Step & { resource: Of<"file"> })[],
+  done: Done,
+): Promise<void> {
+  for (const step of keys) {
+    const since = performance.now();
+    for (const { path, content, mode } of await createKeys(step.resource.spec, new Date()))
+      writeFile(lab, path, content, mode);
+    done(step, since);
+  }
+  const since = performance.now();
+  for (const step of files) {
+    writeFile(lab, step.resource.path, expand(lab, step.resource.content), 0o644);
+    done(step, since);
+  }
+}
+
+async function applyLinks(lab: Lab, steps: (Step & { resource: Of<"links"> })[], done: Done): Promise<void> {
+  if (steps.length === 0) return;
+  const since = performance.now();
+  await runBatches(
+    lab,
+    steps.flatMap(({ resource }) => resource.create),
+  );
+  for (const step of steps) done(step, since);
+}
+
+/** Starts each as soon as what it reads and what it comes after is done. */
+async function applyServices(
+  lab: Lab,
+  steps: (Step & { resource: Of<"certificate"> | Of<"service"> })[],
+  programs: Programs,
+  done: Done,
+): Promise<void> {
+  const byKey = new Map(steps.map((step) => [step.resource.key, step]));
+  const started = new Map<string, Promise<void>>();
+  const start = (key: string): Promise<void> => {
+    const step = byKey.get(key);
+    if (!step) return Promise.resolve();
+    const running = started.get(key) ?? perform(step);
+    started.set(key, running);
+    return running;
+  };
+  const perform = async (step: Step & { resource: Of<"certificate"> | Of<"service"> }) => {
+    const { resource } = step;
+    const before = resource.kind === "service" ? [...resource.reads, ...resource.after] : ["service step-ca"];
+    await Promise.all(before.map(start));
+    const since = performance.now();
+    if (resource.kind === "certificate") {
+      await issue(lab, resource.spec);
+      done(step, since);
+    } else {
+      const daemon = await startService(lab, resource, programs);
+      done(step, since, { daemon });
+    }
+  };
+  const results = await Promise.allSettled(steps.map(({ resource }) => start(resource.key)));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
+}
+
+async function startService(lab: Lab, service: Of<"service">, programs: Programs): Promise<Daemon> {
+  const argv = service.argv.map((word) =>
+    word.replace(/^\{(.+)\}$/, (_all, name: string) => programs[name] ?? name),
+  );
+  const { namespace, log, resolvConf } = service;
+  mkdirSync(dirname(outside(lab, log)), { recursive: true });
+  const daemon = await startDaemon(lab, namespace, argv, { log, resolvConf });
+  const words = () =>
+    `${isRunning(lab, daemon) ? "it runs, and says" : "it ended, and said"}: ${tail(lab, log)}`;
+  const bound = service.ready.kind === "certificates" ? BOUND.certificatesMs : BOUND.serverReadyMs;
+  const look = async () => {
+    if (!isRunning(lab, daemon)) return "ended" as const;
+    return (await isReady(lab, namespace, service.ready)) ? ("ready" as const) : undefined;
+  };
+  const seen = await awaitReady(service.name, "to be ready", look, bound, words);
+  if (seen === "ready") return daemon;
+  throw new HarnessError("not-ready", { subject: service.name, expected: "to be ready", actual: words() });
+}
+
+async function isReady(lab: Lab, namespace: string, ready: Readiness): Promise<boolean> {
+  switch (ready.kind) {
+    case "tcp":
+      return ready.listeners.every((listener) => {
+        const [endpoint = "", place = namespace] = listener.split("@");
+        return tcpListeners(lab, place).has(endpoint);
+      });
+    case "dns":
+      return answersSoa(lab, namespace, ready.server, ready.name, DNS_LOOK_MS);
+    case "ca": {
+      if (!tcpListeners(lab, namespace).has(`${ready.address}:${ready.port}`)) return false;
+      const tls = { servername: ready.name, roots: readFileSync(outside(lab, ready.root), "utf8") };
+      const { address, port } = ready;
+      const health = exchangeHttp(lab, namespace, { address, port, path: "/health", tls }, BOUND.exchangeMs);
+      return health.then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    }
+    case "certificates":
+      return holdsCertificates(lab, namespace, ready.api, ready.names);
+  }
+}
+
+/** One look; a query that is lost while the server starts is asked again. */
+const DNS_LOOK_MS = 50;
+
+async function holdsCertificates(
+  lab: Lab,
+  namespace: string,
+  api: number,
+  names: readonly string[],
+): Promise<boolean> {
+  const listens = tcpListeners(lab, namespace);
+  if (!listens.has(`127.0.0.1:${api}`)) return false;
+  const asked = { address: "127.0.0.1", port: api, path: "/api/certificates?per_page=1000" };
+  const answer = await exchangeHttp(lab, namespace, asked, BOUND.exchangeMs).catch(() => undefined);
+  if (answer?.status !== 200) return false;
+  const held = (JSON.parse(answer.body) as { sans?: string[] }[]).flatMap(({ sans }) => sans ?? []);
+  return names.every((name) => held.includes(name));
+}
+
+/** Asks Step-CA for a backend's certificate, from inside the CA's own guest: no firewall rule is needed for that. */
+async function issue(lab: Lab, spec: CertificateSpec): Promise<void> {
+  const keys = ecKeys();
+  const provisioner = JSON.parse(readFileSync(outside(lab, spec.provisionerKeyPath), "utf8")) as {
+    kid: string;
+    pem: string;
+  };
+  const body = JSON.stringify({
+    csr: createSigningRequest(spec.name, [spec.name], keys),
+    ott: signToken(spec, provisioner, new Date()),
+  });
+  const tls = { servername: spec.caName, roots: readFileSync(outside(lab, spec.rootPath), "utf8") };
+  const asked = {
+    address: spec.caAddress,
+    port: spec.caPort,
+    path: "/1.0/sign",
+    method: "POST" as const,
+    body,
+    tls,
+  };
+  const answer = await exchangeHttp(lab, spec.caNamespace, asked, BOUND.exchangeMs);
+  if (answer.status !== 201) {
+    const actual = `status ${answer.status}: ${answer.body.slice(0, 300)}`;
+    throw new HarnessError("not-ready", {
+      subject: `certificate for ${spec.name}`,
+      expected: "201 from Step-CA",
+      actual,
+    });
+  }
+  const { crt, ca } = JSON.parse(answer.body) as { crt: string; ca: string };
+  writeFile(lab, spec.certPath, crt + ca, 0o644);
+  writeFile(lab, spec.keyPath, toPem(keys), 0o600);
+}
+
+/** `"{{/path}}"` in a file's content stands for that file's JSON. */
+function expand(lab: Lab, content: string): string {
+  return content.replace(/"\{\{(.+?)\}\}"/g, (_all, path: string) =>
+    readFileSync(outside(lab, path), "utf8"),
+  );
+}
+
+function sameFile(lab: Lab, { path, content }: Of<"file">): boolean {
+  const place = outside(lab, path);
+  return existsSync(place) && readFileSync(place, "utf8") === expand(lab, content);
+}
+
+function missingPath(lab: Lab, paths: readonly string[]): string | undefined {
+  const missing = paths.find((path) => !existsSync(outside(lab, path)));
+  return missing && `${missing} is gone`;
+}
+
+function writeFile(lab: Lab, path: string, content: string, mode: number): void {
+  const place = outside(lab, path);
+  mkdirSync(dirname(place), { recursive: true });
+  writeFileSync(place, content, { mode });
+  chmodSync(place, mode);
+}
+
+const TAIL_LINES = 3;
+
+function tail(lab: Lab, log: string): string {
+  const place = outside(lab, log);
+  if (!existsSync(place)) return "nothing";
+  return readFileSync(place, "utf8").trim().split("\n").slice(-TAIL_LINES).join(" | ") || "nothing";
+}
+
+function readState(lab: Lab): Map<string, Applied> {
+  const place = outside(lab, STATE);
+  return existsSync(place) ? new Map(Object.entries(JSON.parse(readFileSync(place, "utf8")))) : new Map();
+}
+
+function writeState(lab: Lab, state: ReadonlyMap<string, Applied>): void {
+  writeFileSync(outside(lab, STATE), JSON.stringify(Object.fromEntries(state)));
+}
+
+/** The identity server's script, for `{identity-server}`. */
+export const IDENTITY_SERVER = join(import.meta.dirname, "..", "lab", "identity-server.ts");

@@ -1,0 +1,47 @@
+import { type Estate, guestOf } from "../policy/estate.ts";
+import { folderOf, KEYS } from "./layout.ts";
+import type { Resource } from "./resource.ts";
+
+/** Name of the JWK provisioner that issues the backends' own certificates. */
+export const BACKEND_PROVISIONER = "backends";
+
+/**
+ * Step-CA's ca.json: ACME by tls-alpn-01 alone, and a name policy that allows exactly the declared names that need a
+ * certificate; the CA's own is exempt from the policy, so ordering it is denied by name.
+ */
+export function authorityFiles(estate: Estate): Resource[] {
+  const folder = folderOf(guestOf(estate, "ca").id);
+  const path = `${folder}/ca.json`;
+  const content = `${JSON.stringify(config(estate, folder), null, 2)}\n`;
+  return [{ kind: "file", key: `file ${path}`, path, content }];
+}
+
+function config(estate: Estate, folder: string): unknown {
+  const { ca } = estate;
+  const names = [...new Set(estate.routes.map((route) => route.hostname))].sort();
+  return {
+    root: KEYS.root,
+    crt: KEYS.intermediate,
+    key: KEYS.intermediateKey,
+    address: `${guestOf(estate, "ca").address}:${ca.port}`,
+    dnsNames: [ca.dnsName],
+    logger: { format: "json" },
+    db: { type: "badgerv2", dataSource: `${folder}/db`, badgerFileLoadingMode: "FileIO" },
+    authority: {
+      policy: { x509: { allow: { dns: names }, deny: { dns: [ca.dnsName] }, allowWildcardNames: false } },
+      backdate: "1m0s",
+      provisioners: [
+        {
+          type: "ACME",
+          name: ca.provisioner,
+          challenges: ["tls-alpn-01"],
+          forceCN: false,
+          requireEAB: false,
+          claims: { minTLSCertDuration: "5m", defaultTLSCertDuration: "24h", maxTLSCertDuration: "24h" },
+        },
+        { type: "JWK", name: BACKEND_PROVISIONER, key: `{{${KEYS.provisionerPublic}}}` },
+      ],
+    },
+    tls: { minVersion: 1.2, maxVersion: 1.3 },
+  };
+}

@@ -1,0 +1,76 @@
+import { type Estate, guestOf } from "../policy/estate.ts";
+import { folderOf, KEYS } from "./layout.ts";
+import type { Resource } from "./resource.ts";
+
+/**
+ * Nginx, the only way in: ends public TLS, maps each public name to the internal one with the same first label, and
+ * speaks verified TLS to Traefik alone. The protocols stand in `http`, since the default server of a socket decides.
+ */
+export function edgeFiles(estate: Estate): Resource[] {
+  const folder = folderOf(guestOf(estate, "gateway").id);
+  const path = `${folder}/nginx.conf`;
+  return [{ kind: "file", key: `file ${path}`, path, content: config(estate, folder) }];
+}
+
+function config(estate: Estate, folder: string): string {
+  const gateway = guestOf(estate, "gateway").address;
+  const mesh = guestOf(estate, "mesh").address;
+  const names = estate.publicNames.map(({ external }) => external).join(" ");
+  const map = estate.publicNames.map(({ external, internal }) => `    ${external} ${internal};`).join("\n");
+  return `daemon off;
+worker_processes 1;
+pid ${folder}/nginx.pid;
+error_log ${folder}/error.log info;
+events { worker_connections 512; }
+http {
+  access_log ${folder}/access.log;
+  client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
+  server_tokens off;
+  server_names_hash_bucket_size 128;
+  map_hash_bucket_size 128;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
+  ssl_session_tickets off;
+  map $host $internal_name {
+    default "";
+${map}
+  }
+  upstream traefik { server ${mesh}:443; }
+  server { listen ${gateway}:80 default_server; server_name _; return 444; }
+  server { listen ${gateway}:443 ssl http2 default_server; server_name _; ssl_reject_handshake on; return 421; }
+${estate.publicNames.length ? namedServers(gateway, names) : ""}}
+`;
+}
+
+function namedServers(gateway: string, names: string): string {
+  return `  server { listen ${gateway}:80; server_name ${names}; return 301 https://$host$request_uri; }
+  server {
+    listen ${gateway}:443 ssl http2;
+    server_name ${names};
+    ssl_certificate ${KEYS.edgeChain};
+    ssl_certificate_key ${KEYS.edgeKey};
+    add_header Strict-Transport-Security "max-age=31536000; includeSubDomains" always;
+    if ($internal_name = "") { return 404; }
+    location / {
+      proxy_pass https://traefik;
+      proxy_http_version 1.1;
+      proxy_ssl_server_name on;
+      proxy_ssl_name $internal_name;
+      proxy_ssl_verify on;
+      proxy_ssl_verify_depth 2;
+      proxy_ssl_trusted_certificate ${KEYS.root};
+      proxy_ssl_protocols TLSv1.2 TLSv1.3;
+      proxy_ssl_session_reuse off;
+      proxy_set_header Host $internal_name;
+      proxy_set_header X-Forwarded-Host $host;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Real-IP $remote_addr;
+      proxy_set_header X-Forwarded-Proto https;
+      proxy_set_header X-Forwarded-Port 443;
+      proxy_set_header Forwarded "";
+      proxy_set_header Connection "";
+    }
+  }
+`;
+}

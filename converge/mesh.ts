@@ -1,0 +1,110 @@
+import { type Estate, guestOf, type Route } from "../policy/estate.ts";
+import { folderOf, KEYS, TRAEFIK_API_PORT } from "./layout.ts";
+import type { Resource } from "./resource.ts";
+
+/** Name of Traefik's certificate resolver, and so the first key of its acme.json. */
+export const RESOLVER = "internal";
+export const ACME_EMAIL = "admin@internal.invalid";
+
+/** Traefik's static and dynamic configuration, as JSON (which is YAML). */
+export function meshFiles(estate: Estate): Resource[] {
+  const folder = folderOf(guestOf(estate, "mesh").id);
+  return [
+    file(`${folder}/traefik.yml`, staticConfig(estate, folder)),
+    file(`${folder}/dynamic/estate.yml`, dynamicConfig(estate)),
+  ];
+}
+
+function staticConfig(estate: Estate, folder: string): unknown {
+  const mesh = guestOf(estate, "mesh").address;
+  const edge = guestOf(estate, "gateway").address;
+  const { ca } = estate;
+  return {
+    global: { checkNewVersion: false, sendAnonymousUsage: false },
+    log: { level: "INFO", format: "json" },
+    accessLog: { format: "json", filePath: `${folder}/access.json` },
+    api: { insecure: true, dashboard: false },
+    entryPoints: {
+      traefik: { address: `127.0.0.1:${TRAEFIK_API_PORT}`, http: { aliasHeadersStrategy: "delete" } },
+      websecure: {
+        address: `${mesh}:443`,
+        forwardedHeaders: { trustedIPs: [`${edge}/32`] },
+        http: { aliasHeadersStrategy: "delete", sanitizePath: true },
+      },
+    },
+    providers: { providersThrottleDuration: "50ms", file: { directory: `${folder}/dynamic`, watch: true } },
+    certificatesResolvers: {
+      [RESOLVER]: {
+        acme: {
+          email: ACME_EMAIL,
+          caServer: `https://${ca.dnsName}:${ca.port}/acme/${ca.provisioner}/directory`,
+          caCertificates: [KEYS.root],
+          storage: `${folder}/acme.json`,
+          keyType: "EC256",
+          certificatesDuration: 24,
+          clientResponseHeaderTimeout: "60s",
+          clientTimeout: "2m",
+          tlsChallenge: {},
+        },
+      },
+    },
+  };
+}
+
+/** A router and a service for each declared hostname; the priority is explicit, since Traefik's own is the rule's length. */
+function dynamicConfig(estate: Estate): unknown {
+  const tlsRoutes = estate.routes.filter((route) => route.tls);
+  const http = {
+    routers: byName(estate.routes, (route) => ({
+      entryPoints: ["websecure"],
+      rule: `Host(\`${route.hostname}\`)`,
+      priority: 100,
+      service: routerName(route),
+      tls: { certResolver: RESOLVER },
+    })),
+    services: byName(estate.routes, (route) => ({
+      loadBalancer: {
+        servers: [{ url: `${route.tls ? "https" : "http"}://${route.address}:${route.port}` }],
+        passHostHeader: true,
+        ...(route.tls ? { serversTransport: routerName(route) } : {}),
+      },
+    })),
+    ...(tlsRoutes.length
+      ? {
+          serversTransports: byName(tlsRoutes, (route) => ({
+            rootCAs: [KEYS.root],
+            serverName: route.hostname,
+          })),
+        }
+      : {}),
+  };
+  return {
+    ...(estate.routes.length ? { http } : {}),
+    tls: {
+      options: {
+        default: {
+          minVersion: "VersionTLS12",
+          sniStrict: true,
+          cipherSuites: [
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+          ],
+        },
+      },
+    },
+  };
+}
+
+function byName<T>(routes: readonly Route[], make: (route: Route) => T): Record<string, T> {
+  return Object.fromEntries(routes.map((route) => [routerName(route), make(route)]));
+}
+
+/** Name of a route's router and service in Traefik: the hostname with dashes. */
+export function routerName(route: Route): string {
+  return route.hostname.replaceAll(".", "-");
+}
+
+function file(path: string, content: unknown): Resource {
+  return { kind: "file", key: `file ${path}`, path, content: `${JSON.stringify(content, null, 2)}\n` };
+}

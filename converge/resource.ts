@@ -1,0 +1,96 @@
+/** A command list for `ip -batch` (ip(8)) or `bridge -batch`, run in one namespace. */
+export interface LinkBatch {
+  readonly namespace: string;
+  readonly tool: "ip" | "bridge";
+  readonly lines: readonly string[];
+}
+
+/** How a server shows that it is ready; always asked from its own namespace. */
+export type Readiness =
+  | { readonly kind: "tcp"; readonly listeners: readonly string[] }
+  | { readonly kind: "dns"; readonly server: string; readonly name: string }
+  | {
+      readonly kind: "ca";
+      readonly address: string;
+      readonly port: number;
+      readonly name: string;
+      readonly root: string;
+    }
+  | { readonly kind: "certificates"; readonly api: number; readonly names: readonly string[] };
+
+/** Something that a lab holds when it is what the declaration says. Values only: a plan prints as JSON. */
+export type Resource =
+  /** `links`: digest of the links that must be made anew together with it. */
+  | {
+      readonly kind: "namespace";
+      readonly key: string;
+      readonly name: string;
+      readonly links?: string;
+      readonly sysctls: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: "firewall";
+      readonly key: string;
+      readonly namespace: string;
+      readonly ipset: string;
+      readonly iptables: string;
+      readonly ip6tables: string;
+    }
+  | {
+      readonly kind: "links";
+      readonly key: string;
+      readonly devices: readonly string[];
+      readonly create: readonly LinkBatch[];
+      readonly remove: readonly LinkBatch[];
+    }
+  | { readonly kind: "file"; readonly key: string; readonly path: string; readonly content: string }
+  | { readonly kind: "keys"; readonly key: string; readonly spec: KeysSpec }
+  | { readonly kind: "certificate"; readonly key: string; readonly spec: CertificateSpec }
+  | {
+      readonly kind: "service";
+      readonly key: string;
+      readonly name: string;
+      readonly namespace: string;
+      /** `{traefik}`, `{step-ca}` and `{node}` stand for the component's path. */
+      readonly argv: readonly string[];
+      readonly resolvConf?: string;
+      /** Keys of the resources that it reads at its start: a change of one starts it anew. */
+      readonly reads: readonly string[];
+      /** Keys of the services that must be ready before it starts. */
+      readonly after: readonly string[];
+      readonly ready: Readiness;
+      readonly log: string;
+    };
+
+/** The run's own CAs and keys: never from the declaration, never printed, made once for a lab. */
+export interface KeysSpec {
+  readonly folder: string;
+  readonly caName: string;
+  readonly publicNames: readonly string[];
+  /** Where Traefik's account key is seeded, and for whom. */
+  readonly acmeStore: string;
+  readonly acmeEmail: string;
+}
+
+/** A backend's certificate, asked of Step-CA by its JWK provisioner from inside the CA's own guest. */
+export interface CertificateSpec {
+  readonly name: string;
+  readonly certPath: string;
+  readonly keyPath: string;
+  readonly caNamespace: string;
+  readonly caAddress: string;
+  readonly caPort: number;
+  readonly caName: string;
+  readonly rootPath: string;
+  readonly provisioner: string;
+  readonly provisionerKeyPath: string;
+}
+
+/** One thing to do, and why. */
+export interface Step {
+  readonly action: "create" | "replace" | "remove";
+  readonly resource: Resource;
+  readonly why: string;
+}
+
+export type Plan = readonly Step[];

@@ -1,0 +1,28 @@
+import { createPrivateKey, randomUUID, sign } from "node:crypto";
+import type { CertificateSpec } from "./resource.ts";
+
+const LIFETIME_SECONDS = 300;
+
+/** The one-time token with which Step-CA's JWK provisioner signs a request for `spec.name` (RFC 7519, ES256). */
+export function signToken(spec: CertificateSpec, key: { kid: string; pem: string }, now: Date): string {
+  const issuedAt = Math.floor(now.getTime() / 1000);
+  const header = { alg: "ES256", typ: "JWT", kid: key.kid };
+  const claims = {
+    iss: spec.provisioner,
+    sub: spec.name,
+    sans: [spec.name],
+    aud: `https://${spec.caName}:${spec.caPort}/1.0/sign`,
+    iat: issuedAt,
+    nbf: issuedAt - LIFETIME_SECONDS,
+    exp: issuedAt + LIFETIME_SECONDS,
+    jti: randomUUID(),
+  };
+  const body = [header, claims]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+    .join(".");
+  const signature = sign("sha256", Buffer.from(body), {
+    key: createPrivateKey(key.pem),
+    dsaEncoding: "ieee-p1363",
+  });
+  return `${body}.${signature.toString("base64url")}`;
+}

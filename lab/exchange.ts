@@ -1,0 +1,73 @@
+import { request } from "node:http";
+import { connect as connectTls } from "node:tls";
+import type { Lab } from "./lab.ts";
+import { connectTcp, openUdp } from "./socket.ts";
+
+export interface Exchange {
+  readonly address: string;
+  readonly port: number;
+  readonly path: string;
+  readonly method?: "GET" | "POST";
+  readonly body?: string;
+  /** Present: https, verified against these roots (PEM) and this name. */
+  readonly tls?: { readonly servername: string; readonly roots: string };
+}
+
+/** One HTTP exchange from inside a namespace of the lab; rejects where the connection, TLS or the bound fails. */
+export function exchangeHttp(
+  lab: Lab,
+  namespace: string,
+  { address, port, path, method = "GET", body, tls }: Exchange,
+  boundMs: number,
+): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const tcp = connectTcp(lab, namespace, address, port);
+    tcp.on("error", reject);
+    const headers = { host: tls?.servername ?? address, "content-type": "application/json" };
+    // `createConnection` and no `agent`: with an agent node would connect by itself, from the root namespace.
+    const createConnection = () =>
+      tls ? connectTls({ socket: tcp, servername: tls.servername, ca: tls.roots }) : tcp;
+    const sent = request({ host: address, port, path, method, headers, timeout: boundMs, createConnection });
+    sent.on("timeout", () => sent.destroy(new Error(`no answer within ${boundMs} ms`)));
+    sent.on("error", (error) => (tcp.destroy(), reject(error)));
+    sent.on("response", (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () => {
+        tcp.destroy();
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() });
+      });
+    });
+    sent.end(body);
+  });
+}
+
+/** Whether a DNS server answers with NOERROR and an answer for the SOA of `zone` (RFC 1035 section 4.1); one query. */
+export function answersSoa(
+  lab: Lab,
+  namespace: string,
+  server: string,
+  zone: string,
+  boundMs: number,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const udp = openUdp(lab, namespace);
+    const end = (answer: boolean) => {
+      clearTimeout(timer);
+      udp.close();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => end(false), boundMs);
+    udp.on("error", () => end(false));
+    udp.on("message", (reply) => end((reply.readUInt8(3) & 0x0f) === 0 && reply.readUInt16BE(6) > 0));
+    udp.send(soaQuery(zone), 53, server);
+  });
+}
+
+function soaQuery(zone: string): Buffer {
+  const labels = zone.split(".").map((label) => Buffer.from([label.length, ...Buffer.from(label)]));
+  const header = Buffer.from([0x70, 0x78, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+  const SOA_IN = Buffer.from([0, 0, 6, 0, 1]);
+  return Buffer.concat([header, ...labels, SOA_IN]);
+}

@@ -1,0 +1,159 @@
+import koffi from "koffi";
+
+/** The few system calls that node has no door to. Constants are those of x86_64 and arm64 Linux. */
+const libc = koffi.load("libc.so.6");
+
+const call = {
+  setns: libc.func("int setns(int, int)"),
+  socket: libc.func("int socket(int, int, int)"),
+  bind: libc.func("int bind(int, void *, uint32_t)"),
+  setsockopt: libc.func("int setsockopt(int, int, int, void *, uint32_t)"),
+  sendmmsg: libc.func("int sendmmsg(int, void *, uint32_t, int)"),
+  recv: libc.func("intptr_t recv(int, _Out_ void *, size_t, int)"),
+  recvfrom: libc.func("intptr_t recvfrom(int, _Out_ void *, size_t, int, _Out_ void *, _Inout_ uint32_t *)"),
+  flock: libc.func("int flock(int, int)"),
+  ifNameToIndex: libc.func("uint32_t if_nametoindex(const char *)"),
+};
+
+export const AF_INET = 2;
+export const AF_PACKET = 17;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+export const ETH_P_ALL = 0x0003;
+export const IPPROTO_RAW = 255;
+
+const CLONE_NEWNET = 0x40000000;
+const LOCK_SH = 1;
+const LOCK_NB = 4;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_RCVBUFFORCE = 33;
+const MSG_DONTWAIT = 0x40;
+const EAGAIN = 11;
+
+function check(value: number, what: string): number {
+  if (value >= 0) return value;
+  const errno = koffi.errno();
+  const name = Object.entries(koffi.os.errno).find(([, code]) => code === errno)?.[0] ?? String(errno);
+  throw Object.assign(new Error(`${what}: ${name}`), { errno, code: name });
+}
+
+/** setns(2) of the calling thread into the network namespace behind `fd`. */
+export function setns(fd: number): void {
+  check(call.setns(fd, CLONE_NEWNET), "setns");
+}
+
+/** socket(2); it stays in the network namespace that the thread is in now. */
+export function socket(family: number, type: number, protocol: number): number {
+  return check(call.socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol), "socket");
+}
+
+/** bind(2) to an IPv4 address and port. */
+export function bindInet(fd: number, address: string, port: number): void {
+  check(call.bind(fd, sockaddrIn(address, port), 16), `bind ${address}:${port}`);
+}
+
+/** bind(2) of a packet socket to one interface, packet(7). */
+export function bindPacket(fd: number, ifIndex: number, etherType: number): void {
+  const sockaddr = Buffer.alloc(20);
+  sockaddr.writeUInt16LE(AF_PACKET, 0);
+  sockaddr.writeUInt16BE(etherType, 2);
+  sockaddr.writeInt32LE(ifIndex, 4);
+  check(call.bind(fd, sockaddr, sockaddr.length), `bind to interface ${ifIndex}`);
+}
+
+/** `struct sockaddr_in`, ip(7). */
+export function sockaddrIn(address: string, port: number): Buffer {
+  const sockaddr = Buffer.alloc(16);
+  sockaddr.writeUInt16LE(AF_INET, 0);
+  sockaddr.writeUInt16BE(port, 2);
+  for (const [index, octet] of address.split(".").entries()) sockaddr.writeUInt8(Number(octet), 4 + index);
+  return sockaddr;
+}
+
+export function reuseAddress(fd: number): void {
+  setIntOption(fd, SO_REUSEADDR, 1);
+}
+
+/** SO_RCVBUFFORCE, socket(7): past rmem_max, which is the root's to set. */
+export function forceReceiveBuffer(fd: number, bytes: number): void {
+  setIntOption(fd, SO_RCVBUFFORCE, bytes);
+}
+
+function setIntOption(fd: number, option: number, value: number): void {
+  const buffer = Buffer.alloc(4);
+  buffer.writeInt32LE(value);
+  check(call.setsockopt(fd, SOL_SOCKET, option, buffer, 4), `setsockopt ${option}`);
+}
+
+/** Index of an interface of the namespace that the thread is in now; 0 where there is none. */
+export function interfaceIndex(name: string): number {
+  return call.ifNameToIndex(name);
+}
+
+/** Whether nobody holds the exclusive flock(2) on `fd`; takes a shared one for a moment to see it. */
+export function isUnlocked(fd: number): boolean {
+  return call.flock(fd, LOCK_SH | LOCK_NB) === 0;
+}
+
+/** Bytes of the next datagram into `into`, or -1 where none waits. */
+export function receive(fd: number, into: Buffer): number {
+  const length = Number(call.recv(fd, into, into.length, MSG_DONTWAIT));
+  if (length >= 0) return length;
+  if (koffi.errno() === EAGAIN) return -1;
+  return check(length, "recv");
+}
+
+/** sockaddr_ll's `sll_pkttype` of a frame that this namespace sent itself, packet(7). */
+export const PACKET_OUTGOING = 4;
+
+/** As `receive`, and the packet type of packet(7) into `type[0]`. */
+export function receiveFrame(fd: number, into: Buffer, sockaddrLl: Buffer): number {
+  const length = Number(call.recvfrom(fd, into, into.length, MSG_DONTWAIT, sockaddrLl, [sockaddrLl.length]));
+  if (length >= 0) return length;
+  if (koffi.errno() === EAGAIN) return -1;
+  return check(length, "recvfrom");
+}
+
+/** How often in a row a full queue is tried again before it counts as an error. */
+const SEND_QUEUE_FULL_LIMIT = 1_000_000;
+
+function queueFull(errno: number): boolean {
+  return errno === EAGAIN || errno === koffi.os.errno.ENOBUFS;
+}
+
+const MMSGHDR_BYTES = 64;
+const IOVEC_BYTES = 16;
+
+/**
+ * sendmmsg(2): hands all `packets` to the kernel, in order; `to` (a sockaddr per packet) for sockets without a peer.
+ * Returns the indexes that the kernel refused with EPERM (netfilter's OUTPUT); any other error is thrown.
+ */
+export function sendAll(fd: number, packets: readonly Buffer[], to?: readonly Buffer[]): number[] {
+  const refused: number[] = [];
+  const headers = Buffer.alloc(packets.length * MMSGHDR_BYTES);
+  const vectors = Buffer.alloc(packets.length * IOVEC_BYTES);
+  const vectorsAt = BigInt(koffi.address(vectors));
+  for (const [index, packet] of packets.entries()) {
+    const header = index * MMSGHDR_BYTES;
+    const name = to?.[index];
+    vectors.writeBigUInt64LE(BigInt(koffi.address(packet)), index * IOVEC_BYTES);
+    vectors.writeBigUInt64LE(BigInt(packet.length), index * IOVEC_BYTES + 8);
+    if (name) headers.writeBigUInt64LE(BigInt(koffi.address(name)), header);
+    if (name) headers.writeUInt32LE(name.length, header + 8);
+    headers.writeBigUInt64LE(vectorsAt + BigInt(index * IOVEC_BYTES), header + 16);
+    headers.writeBigUInt64LE(1n, header + 24);
+  }
+  let done = 0;
+  let busy = 0;
+  while (done < packets.length) {
+    const sent = call.sendmmsg(fd, headers.subarray(done * MMSGHDR_BYTES), packets.length - done, 0);
+    if (sent > 0) done += sent;
+    else if (koffi.errno() === koffi.os.errno.EPERM) refused.push(done++);
+    else if (!queueFull(koffi.errno()) || busy++ > SEND_QUEUE_FULL_LIMIT) check(sent, "sendmmsg");
+  }
+  return refused;
+}

@@ -1,0 +1,57 @@
+import { HarnessError } from "../errors.ts";
+
+/** Every wait of the harness has a bound, and each bound stands here. All in milliseconds. */
+export const BOUND = {
+  /** From the start of `unshare` to "ready" of the lab's init. */
+  labStartMs: 5_000,
+  /** From SIGKILL of the lab's init to the release of its lock. */
+  labEndMs: 5_000,
+  /** A command inside the lab (ip, iptables-restore, nginx -t). */
+  commandMs: 30_000,
+  /** From a server's start to its readiness. */
+  serverReadyMs: 15_000,
+  /** From Traefik's start to all its certificates. */
+  certificatesMs: 30_000,
+  /** A batch of packets: until sent = captured + accounted. */
+  conservationMs: 2_000,
+  /** One TCP connection, TLS handshake, HTTP exchange or DNS query inside the lab. */
+  exchangeMs: 3_000,
+  /** A page in the browser, start of Chromium included. */
+  browserMs: 20_000,
+} as const;
+
+/** Between two looks of a wait that polls. */
+const POLL_MS = 5;
+
+/**
+ * Looks again until `look` gives something other than `undefined`, at most `boundMs`. Returns `undefined` when the bound
+ * is reached: the caller decides whether that is a fault or an answer.
+ */
+export async function readBack<T>(
+  look: () => T | undefined | Promise<T | undefined>,
+  boundMs: number,
+): Promise<T | undefined> {
+  const end = performance.now() + boundMs;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined || performance.now() >= end) return seen;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** As `readBack`, where the bound is a fault: `not-ready`, with what was waited for and what was last seen. */
+export async function awaitReady<T>(
+  subject: string,
+  expected: string,
+  look: () => T | undefined | Promise<T | undefined>,
+  boundMs: number,
+  lastSeen: () => string = () => "nothing",
+): Promise<T> {
+  const seen = await readBack(look, boundMs);
+  if (seen !== undefined) return seen;
+  throw new HarnessError("not-ready", {
+    subject,
+    expected: `${expected} within ${boundMs} ms`,
+    actual: lastSeen(),
+  });
+}

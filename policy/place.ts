@@ -1,0 +1,77 @@
+import { contains, formatIpv4, parseCidr, rangeOf } from "./address.ts";
+import type { Estate, Role } from "./estate.ts";
+import type { Place } from "./flow.ts";
+
+/** The internet user's address: RFC 5737 TEST-NET-3. */
+export const WAN_ADDRESS = "203.0.113.10";
+
+/** A vantage point, and whether the controls judge it as a destination too. */
+export interface Vantage {
+  readonly id: Place;
+  readonly name: string;
+  readonly address: string;
+  readonly zone: "outside" | "lan" | "host" | "edge" | "ingress" | "ca" | "backends";
+  readonly destination: boolean;
+}
+
+const ZONES: Readonly<Record<Role, Vantage["zone"]>> = {
+  gateway: "edge",
+  mesh: "ingress",
+  ca: "ca",
+  backend: "backends",
+};
+
+/** Every place that packets start from; destinations are the host and the declared guests. */
+export function places(estate: Estate): Vantage[] {
+  const guests = estate.guests.map(
+    ({ id, name, address, role }): Vantage => ({ id, name, address, zone: ZONES[role], destination: true }),
+  );
+  return [
+    { id: "wan", name: "internet user", address: WAN_ADDRESS, zone: "outside", destination: false },
+    {
+      id: "lan",
+      name: "plain device of the LAN",
+      address: lanAddress(estate),
+      zone: "lan",
+      destination: false,
+    },
+    { id: "host", name: estate.host.name, address: estate.host.address, zone: "host", destination: true },
+    ...guests,
+  ];
+}
+
+/** A place's own address. Throws a TypeError for a place that the estate does not have: a defect of the caller. */
+export function addressOf(estate: Estate, id: Place): string {
+  const place = places(estate).find((each) => each.id === id);
+  if (!place) throw new TypeError(`no place ${id}`);
+  return place.address;
+}
+
+/** Where a plain device usually sits; the next free address above it where that one is declared. */
+const LAN_FROM = 50;
+
+/** The address of `lan`: inside the subnet, neither host nor guest nor gateway nor named in any record or rule's literal. */
+export function lanAddress(estate: Estate): string {
+  const subnet = parseCidr(estate.host.subnet);
+  if (!subnet) throw new TypeError(`subnet ${estate.host.subnet}`);
+  const { first, last } = rangeOf(subnet);
+  const taken = new Set([
+    estate.host.address,
+    estate.host.gateway,
+    ...estate.guests.map((guest) => guest.address),
+    ...[...estate.dns.external, ...estate.dns.internal, ...estate.dns.externalInside].map(
+      (record) => record.address,
+    ),
+    ...allRules(estate).flatMap((rule) => `${rule.source ?? ""},${rule.dest ?? ""}`.split(",")),
+  ]);
+  const free = (ip: number) => contains(subnet, ip) && !taken.has(formatIpv4(ip));
+  for (let ip = first + LAN_FROM; ip < last; ip++) if (free(ip)) return formatIpv4(ip);
+  for (let ip = first + 1; ip < last; ip++) if (free(ip)) return formatIpv4(ip);
+  throw new TypeError(`no free address in ${estate.host.subnet}`);
+}
+
+function allRules(estate: Estate) {
+  return [estate.host.firewall, ...estate.guests.flatMap(({ firewall }) => firewall ?? [])].flatMap(
+    ({ rules }) => rules,
+  );
+}
