@@ -248,6 +248,12 @@ test("hostile strings are text: no script runs, nothing is fetched, nothing is h
   const html = renderHtml(run);
   assert.ok(html.isWellFormed());
   assert.doesNotMatch(html, /[\p{Cf}\p{Cs}\u0000-\u0009\u000b-\u001f\u007f-\u009f]/u);
+  assert.equal(
+    html.match(/<(?:script|style|title)\b/gi)?.length,
+    4,
+    "one script, one style, two titles: the page's and the drawing's",
+  );
+  assert.doesNotMatch(html, /<(?:img|a href=javascript)/);
   assert.match(html, /more bytes; sha256 of all/);
   assert.ok(Buffer.byteLength(html) < 8_000_000, `${Buffer.byteLength(html)} bytes`);
   const { page, messages, requests } = await open("hostile", run);
@@ -319,7 +325,7 @@ test("in print every drawer is open, the filter is away and what was filtered ou
   await page.emulateMedia({ media: "print" });
   assert.ok(await page.locator("#tools").isHidden());
   const closed = await page.evaluate(
-    `[...document.querySelectorAll("details")].filter((drawer) => drawer.lastElementChild.getBoundingClientRect().height === 0).length`,
+    `[...document.querySelectorAll("details")].filter((drawer) => !drawer.lastElementChild.checkVisibility()).length`,
   );
   assert.equal(closed, 0);
 });
