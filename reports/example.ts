@@ -175,6 +175,7 @@ function pairObservation(from: Place, to: Place, bad: boolean): PacketObservatio
     source: from.address,
     dest: to.address,
     forged: false,
+    sport: 40_411,
     sent: FLOWS.length,
     captured: arrived.size,
     accounts: [

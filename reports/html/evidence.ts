@@ -57,7 +57,7 @@ export function inShort(observation: Observation): string {
 }
 
 function packets(observation: PacketObservation): Html {
-  const { source, dest, sent, captured, accounts, outcomes, reason, forged } = observation;
+  const { source, dest, sent, captured, accounts, outcomes, sport, reason, forged } = observation;
   const gained = accounts.reduce((sum, { gain }) => sum + gain, 0);
   const rest = sent - captured - gained;
   const flows = PacketOutcome.options.map((outcome) => {
@@ -75,7 +75,7 @@ function packets(observation: PacketObservation): Html {
       html`<li><b>${grouped(gain)}</b> ${effect === "drop" ? "dropped" : "rejected"} by <code>${chain}</code> <code>${long(rule, LONGEST)}</code></li>`,
   );
   return html`<dl class="pairs">
-${row("Addresses", html`<span class="mono">${source} → ${dest}</span>${forged && html` <b>forged source</b>`}`)}
+${row("Addresses", html`<span class="mono">${source} → ${dest}</span>, tcp and udp from port ${sport}${forged && html` <b>forged source</b>`}`)}
 ${row("Packets", `${grouped(sent)} sent = ${grouped(captured)} captured at the destination + ${grouped(gained)} counted as dropped or rejected${rest === 0 ? "" : ` + ${grouped(rest)} unaccounted for`}`)}
 ${counters.length > 0 && row("Counters", html`<ul class="plain">${counters}</ul>`)}
 ${flows}

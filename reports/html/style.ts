@@ -78,7 +78,7 @@ h1{display:flex;align-items:center;gap:.9rem;font-size:clamp(2rem,5.4vw,3.1rem);
 .seal{display:grid;place-items:center;width:1.5em;height:1.5em;border-radius:50%;font-size:.72em;flex:none;border:2px solid}
 .is-pass h1{color:var(--pass)}.is-part h1{color:var(--part)}.is-fail h1{color:var(--fail)}.is-unsure h1{color:var(--unsure)}
 .is-pass .seal{background:var(--passTint)}.is-part .seal{background:var(--partTint)}.is-unsure .seal{background:var(--unsureTint)}.is-fail .seal{background:var(--fail);color:var(--onFail);border-color:var(--fail)}
-.line{font-size:1.15rem;line-height:1.45;max-width:60rem}
+.line{text-wrap:pretty;font-size:1.15rem;line-height:1.45;max-width:60rem}
 .facts{display:flex;flex-wrap:wrap;gap:.75rem 2.25rem;margin-top:1.35rem}
 .facts dt{font-size:.78rem;color:var(--muted)}.facts dd{font-size:.9rem}
 .map{display:flex;flex-wrap:wrap;gap:.9rem 1.6rem;margin-top:1.5rem}

@@ -30,7 +30,8 @@ const HEIGHT = 44;
 const COLUMN = 262;
 const ROW = 62;
 const MARGIN = 24;
-const LANE = 9;
+const LANE = 14;
+const LANES = 12;
 const LABEL = 26;
 
 /** Who reaches whom, drawn in fixed tiers, and the same edges as text. */
@@ -66,28 +67,33 @@ function drawing(places: readonly Place[], edges: readonly Edge[]): Html {
     (edge) => edge.to,
   );
   const drawn = edges.filter((edge) => edge.from.kind !== "inside");
-  const { nodes, height } = layout(
-    places,
-    Math.max(0, ...[...stubs.values()].map((list) => list.length)),
-    drawn.length,
-  );
+  const rows = Math.max(0, ...[...stubs.values()].map((list) => list.length));
+  const { nodes, height } = layout(places, rows, lanesOf(drawn, places));
   const at = new Map(nodes.map((node) => [node.place.id, node]));
   const labels = new Map<string, string[]>();
   const lanes = { upper: 0, lower: 0 };
   const lines = drawn.map((edge) => line(edge, at, height, lanes, labels));
   const arrows = [...stubs].map(([to, list]) => stub(at.get(to), list));
   const count = counted(edges.length, "edge");
-  return html`<svg class="topology" viewBox="0 0 ${COLUMN * 3 + WIDTH + MARGIN * 2 + 48} ${height}" role="img" aria-labelledby="topology-title topology-desc"><title id="topology-title">Network by tiers, with ${count}</title><desc id="topology-desc">Outside and LAN on the left, then Nginx and the host, Traefik and the CA, and the backends on the right. The table below lists the same edges.</desc>
+  return html`<svg class="topology" viewBox="0 0 ${COLUMN * 3 + WIDTH + MARGIN * 2 + 70} ${height}" role="img" aria-labelledby="topology-title topology-desc"><title id="topology-title">Network by tiers, with ${count}</title><desc id="topology-desc">Outside and LAN on the left, then Nginx and the host, Traefik and the CA, and the backends on the right. The table below lists the same edges.</desc>
 <defs>${(["open", "standing", "leak", "broken"] as const).map((kind) => html`<marker id="arrow-${kind}" class="arrow ${kind}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0.6 8 4 0 7.4Z"/></marker>`)}</defs>
 ${frame(nodes)}${nodes.map(box)}${lines}${arrows}</svg>`;
+}
+
+/** How many lanes the drawing needs; beyond LANES they are shared. */
+function lanesOf(edges: readonly Edge[], places: readonly Place[]): number {
+  const zones = new Map(places.map(({ id, zone }) => [id, zone]));
+  const column = (id: string | undefined) => TIERS[zones.get(id ?? "") ?? "outside"].column;
+  const long = edges.filter(({ from, to }) => Math.abs(column(from.ids[0]) - column(to)) > 1);
+  return Math.min(LANES, long.length);
 }
 
 function layout(
   places: readonly Place[],
   stubRows: number,
-  edgeCount: number,
+  lanes: number,
 ): { nodes: Node[]; height: number } {
-  const edge = 26 + stubRows * 15 + Math.min(edgeCount, 3) * LANE;
+  const edge = 26 + stubRows * 15 + lanes * LANE;
   const tiers = Map.groupBy(places, ({ zone }) => zone);
   const size = (half: "upper" | "lower" | "both") =>
     Math.max(1, ...[...tiers].filter(([zone]) => TIERS[zone].half === half).map(([, list]) => list.length));
@@ -194,7 +200,7 @@ function bulge(from: Node, to: Node): Route {
   const y1 = from.y + HEIGHT / 2 + 8;
   const y2 = to.y + HEIGHT / 2 - 8;
   return {
-    path: `M${x} ${y1}C${x + 34} ${y1} ${x + 34} ${y2} ${x + 2} ${y2}`,
+    path: `M${x} ${y1}C${x + 20} ${y1} ${x + 20} ${y2} ${x + 2} ${y2}`,
     x: x - 4,
     y: y2 - 16,
     anchor: "end",
@@ -204,18 +210,18 @@ function bulge(from: Node, to: Node): Route {
 /** Past the columns between: along the upper or lower edge of the drawing, a lane each; to a backend from its right. */
 function lane(from: Node, to: Node, height: number, lanes: { upper: number; lower: number }): Route {
   const upper = from.y < height / 2 - HEIGHT / 2;
-  const index = upper ? lanes.upper++ : lanes.lower++;
+  const index = (upper ? lanes.upper++ : lanes.lower++) % LANES;
   const y = upper ? 10 + index * LANE : height - 10 - index * LANE;
-  const x1 = from.x + WIDTH / 2 + 40 + index * 6;
+  const x1 = from.x + 7;
   const y1 = upper ? from.y : from.y + HEIGHT;
   const forth = to.x > from.x && to.x < COLUMN * 2.5;
-  const gutter = forth ? to.x - 40 - index * 6 : to.x + WIDTH + 40 + index * 6;
+  const gutter = forth ? to.x - 40 - index * 6 : to.x + WIDTH + 26 + index * 5;
   const x2 = forth ? to.x - 2 : to.x + WIDTH + 2;
   const y2 = to.y + HEIGHT / 2 + (upper ? -8 : 8);
   return {
     path: `M${x1} ${y1}V${y}H${gutter}V${y2}H${x2}`,
-    x: (x1 + gutter) / 2,
-    y: upper ? y + 13 : y - 5,
+    x: (x1 + gutter) / 2 + index * 60 - 60,
+    y: y + 4,
     anchor: "middle",
   };
 }

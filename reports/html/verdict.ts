@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Run } from "../../audit/run.ts";
 import { attention, judged, place, why, whereTo, type Judged } from "../results.ts";
 import { counted, duration, utc } from "../text.ts";
@@ -80,5 +79,5 @@ function beyond(run: Run): Html | false {
 }
 
 function isolated(run: Run): boolean {
-  return isDeepStrictEqual(run.isolation, { equal: true, differences: [] });
+  return run.isolation.equal && run.isolation.differences.length === 0;
 }
