@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { HarnessError } from "../errors.ts";
 import { examine, render, run } from "./doctor.ts";
 
 test("with an empty store the components are missing, and nothing is made", async () => {
   const cache = mkdtempSync(join(tmpdir(), "phx-doctor-"));
+  after(() => rmSync(cache, { recursive: true }));
   process.env["XDG_CACHE_HOME"] = cache;
   const interfaces = readFileSync("/proc/net/dev", "utf8").match(/^\s*\S+:/gm);
   const checks = await examine();
@@ -20,7 +21,6 @@ test("with an empty store the components are missing, and nothing is made", asyn
   assert.deepEqual(readFileSync("/proc/net/dev", "utf8").match(/^\s*\S+:/gm), interfaces);
   assert.equal(await run(["--json"]), 3);
   assert.equal(existsSync(join(cache, "phx")), false);
-  rmSync(cache, { recursive: true });
 });
 
 test("what is missing is told last; what could not be looked at is counted", () => {
