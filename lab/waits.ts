@@ -14,7 +14,9 @@ export const BOUND = {
   certificatesMs: 30_000,
   /** A batch of packets: until sent = captured + accounted. */
   conservationMs: 2_000,
-  /** One TCP connection, TLS handshake, HTTP exchange or DNS query inside the lab. */
+  /** One TCP connection: less than the first retransmission of a SYN (1 s). */
+  connectMs: 900,
+  /** One TLS handshake, HTTP exchange or DNS query inside the lab. */
   exchangeMs: 3_000,
   /** A page in the browser, start of Chromium included. */
   browserMs: 20_000,

@@ -1,7 +1,5 @@
 import { z } from "zod";
-
-/** An IP protocol and, where it has one, the destination port or ICMP type: `tcp/443`, `udp/53`, `icmp/8`. */
-export const FlowKey = z.string().regex(/^(tcp|udp|icmp|ip)\/\d+$/);
+import { FlowKey } from "./flow-key.ts";
 
 /** What happened to a packet. `no-listener`: it arrived, and the stack answered that nobody listens. */
 export const PacketOutcome = z.enum([
@@ -38,6 +36,8 @@ export const PacketObservation = z.object({
   accounts: z.array(Account),
   /** Flow keys by outcome; an outcome without any is left out. */
   outcomes: z.partialRecord(PacketOutcome, z.array(FlowKey)),
+  /** Source port of every tcp and udp probe. */
+  sport: z.number().int(),
   /** Why an outcome is `unknown`. */
   reason: z.string().optional(),
 });

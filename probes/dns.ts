@@ -1,0 +1,106 @@
+import { randomInt } from "node:crypto";
+import * as dnsPacket from "dns-packet";
+import type { Lab } from "../lab/lab.ts";
+import { connectTcp, openUdp } from "../lab/socket.ts";
+import { BOUND } from "../lab/waits.ts";
+import type { ServiceObservation } from "./observation.ts";
+import type { DnsProbe } from "./probe.ts";
+
+/** One question by UDP or TCP (RFC 1035 section 4.2), recursion desired; the whole answer, every section, as facts. */
+export async function observeDns(lab: Lab, probe: DnsProbe): Promise<ServiceObservation> {
+  const { id, from, server, transport, name, type } = probe;
+  const common = {
+    kind: "dns",
+    id,
+    from,
+    to: `${server}:53`,
+    request: `${type} ${name} over ${transport}`,
+  } as const;
+  const question = query(name, type);
+  const reply = await (transport === "udp" ? askUdp : askTcp)(lab, from, server, question);
+  if (typeof reply === "string") return { ...common, outcome: "silent", answer: reply, facts: {} };
+  try {
+    const facts = factsOf(dnsPacket.decode(reply));
+    return { ...common, outcome: "answered", answer: inWords(facts), facts };
+  } catch (error) {
+    return { ...common, outcome: "unknown", answer: "undecodable", reason: String(error), facts: {} };
+  }
+}
+
+function query(name: string, type: string): Buffer {
+  return dnsPacket.encode({
+    type: "query",
+    id: randomInt(65_536),
+    flags: dnsPacket.RECURSION_DESIRED,
+    questions: [{ type: type as dnsPacket.RecordType, class: "IN", name }],
+  });
+}
+
+function factsOf(packet: dnsPacket.DecodedPacket) {
+  const { answers = [], authorities = [], additionals = [] } = packet;
+  return {
+    rcode: (packet as { rcode?: string }).rcode ?? "NOERROR",
+    authoritative: packet.flag_aa,
+    recursionAvailable: packet.flag_ra,
+    answers: answers.map(line),
+    authority: authorities.map(line),
+    additional: additionals.map(line),
+  };
+}
+
+function line(answer: dnsPacket.Answer): string {
+  const value = "data" in answer ? answer.data : "";
+  const text = typeof value === "object" && !Buffer.isBuffer(value) ? JSON.stringify(value) : String(value);
+  return `${answer.name} ${answer.type} ${text}`.trim();
+}
+
+function inWords({ rcode, answers }: ReturnType<typeof factsOf>): string {
+  return `${rcode}${answers.length ? `: ${answers.join("; ")}` : ", no answer record"}`;
+}
+
+/** The reply, or why there is none. */
+type Reply = Buffer | string;
+
+function askUdp(lab: Lab, from: string, server: string, question: Buffer): Promise<Reply> {
+  return new Promise((resolve) => {
+    const udp = openUdp(lab, from);
+    const end = (reply: Reply) => {
+      clearTimeout(timer);
+      udp.close();
+      resolve(reply);
+    };
+    const timer = setTimeout(() => end(silence()), BOUND.connectMs);
+    udp.on("error", (error) => end(error.message));
+    udp.on("message", (message, peer) => {
+      if (peer.address === server && peer.port === 53 && message.readUInt16BE(0) === question.readUInt16BE(0))
+        end(message);
+    });
+    udp.send(question, 53, server, (error) => error && end(error.message));
+  });
+}
+
+function askTcp(lab: Lab, from: string, server: string, question: Buffer): Promise<Reply> {
+  return new Promise((resolve) => {
+    const tcp = connectTcp(lab, from, server, 53);
+    let received = Buffer.alloc(0);
+    const end = (reply: Reply) => {
+      clearTimeout(timer);
+      tcp.destroy();
+      resolve(reply);
+    };
+    const timer = setTimeout(() => end(silence()), BOUND.connectMs);
+    tcp.on("error", (error) => end(error.message));
+    tcp.on("close", () => end("closed without a whole reply"));
+    tcp.on("data", (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      if (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) end(received.subarray(2));
+    });
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(question.length);
+    tcp.write(Buffer.concat([length, question]));
+  });
+}
+
+function silence(): string {
+  return `no answer within ${BOUND.connectMs} ms`;
+}

@@ -1,0 +1,118 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { connect as connectTls } from "node:tls";
+import { type buildConnector, Client } from "undici";
+import { type Lab, outside } from "../lab/lab.ts";
+import { connectTcp } from "../lab/socket.ts";
+import { BOUND } from "../lab/waits.ts";
+import type { ServiceObservation } from "./observation.ts";
+import type { HttpProbe } from "./probe.ts";
+
+/** The request header whose value a backend sends back: it shows that this very request arrived there. */
+const CANARY = "x-phx-canary";
+
+/** One HTTP/1.1 request on a connection of its own, from inside the right namespace. */
+export async function observeHttp(lab: Lab, probe: HttpProbe): Promise<ServiceObservation> {
+  const { id, from, address, port, host, path, tls } = probe;
+  const scheme = tls ? "https" : "http";
+  const request = `GET ${scheme}://${host}${path}${tls && tls.servername !== host ? `, SNI ${tls.servername}` : ""}`;
+  const common = { kind: "http", id, from, to: `${address}:${port}`, request } as const;
+  const canary = randomUUID();
+  const client = new Client(`${scheme}://${address}:${port}`, {
+    connect: connector(lab, probe),
+    headersTimeout: BOUND.exchangeMs,
+    bodyTimeout: BOUND.exchangeMs,
+    pipelining: 1,
+  });
+  try {
+    const headers = { host, accept: "application/json", [CANARY]: canary };
+    const answer = await client.request({ method: "GET", path, headers });
+    return {
+      ...common,
+      outcome: "answered",
+      ...read(answer.statusCode, answer.headers, await answer.body.text(), canary),
+    };
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    const silent = /TIMEOUT|ETIMEDOUT/.test(code);
+    const facts = { refused: !silent, error: code };
+    return {
+      ...common,
+      outcome: silent ? "silent" : "answered",
+      answer: `no response: ${code || message}`,
+      facts,
+    };
+  } finally {
+    await client.destroy();
+  }
+}
+
+function read(
+  status: number,
+  headers: Record<string, string | string[] | undefined>,
+  body: string,
+  canary: string,
+) {
+  const guest = String(headers["x-phx-guest"] ?? "");
+  const identity = guest ? parseIdentity(body) : undefined;
+  const location = String(headers.location ?? "");
+  const facts = {
+    status,
+    guest,
+    location,
+    server: String(headers.server ?? ""),
+    address: identity?.address ?? "",
+    port: identity?.port ?? 0,
+    peer: identity?.from ?? "",
+    canaryReturned: identity?.received?.headers?.[CANARY] === canary,
+  };
+  const to = guest ? ` from guest ${guest}${facts.canaryReturned ? ", canary returned" : ""}` : "";
+  return { answer: `${status}${to}${location ? ` to ${location}` : ""}`, facts };
+}
+
+interface Identity {
+  readonly address?: string;
+  readonly port?: number;
+  readonly from?: string;
+  readonly received?: { readonly headers?: Record<string, string> };
+}
+
+/* A body that claims to be a backend's and is none counts as none: the canary then did not come back. */
+function parseIdentity(body: string): Identity | undefined {
+  try {
+    return JSON.parse(body) as Identity;
+  } catch {
+    return undefined;
+  }
+}
+
+function connector(lab: Lab, { from, address, port, tls }: HttpProbe): buildConnector.connector {
+  return (_options, done) => {
+    const tcp = connectTcp(lab, from, address, port);
+    const socket = tls
+      ? connectTls({
+          socket: tcp,
+          servername: tls.servername,
+          ca: readFileSync(outside(lab, tls.roots), "utf8"),
+          ALPNProtocols: ["http/1.1"],
+        })
+      : tcp;
+    const timer = setTimeout(() => tcp.destroy(timeoutError()), BOUND.connectMs);
+    const fail = (error: Error) => {
+      clearTimeout(timer);
+      done(error, null);
+    };
+    tcp.once("error", fail);
+    socket.once("error", fail);
+    socket.once(tls ? "secureConnect" : "connect", () => {
+      clearTimeout(timer);
+      tcp.off("error", fail);
+      socket.off("error", fail);
+      done(null, socket);
+    });
+  };
+}
+
+function timeoutError(): Error {
+  return Object.assign(new Error("no answer"), { code: "ETIMEDOUT" });
+}

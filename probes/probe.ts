@@ -1,0 +1,68 @@
+import type { FlowKey } from "./flow-key.ts";
+
+/** What to do, as data: a probe knows no expectation. `id` names it: equal probes have equal ids. */
+export type Probe = PacketProbe | TcpProbe | DnsProbe | HttpProbe | TlsProbe | BrowserProbe | RecordProbe;
+
+interface Common {
+  readonly id: string;
+  /** The vantage point. */
+  readonly from: string;
+}
+
+/** Packets of each flow key to one destination, each with a token of its own. */
+export interface PacketProbe extends Common {
+  readonly kind: "packets";
+  readonly to: string;
+  readonly source: string;
+  readonly dest: string;
+  readonly forged: boolean;
+  readonly keys: readonly FlowKey[];
+}
+
+/** A TCP connection by the sender's own stack. */
+export interface TcpProbe extends Common {
+  readonly kind: "tcp";
+  readonly to: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface DnsProbe extends Common {
+  readonly kind: "dns";
+  readonly server: string;
+  readonly transport: "udp" | "tcp";
+  readonly name: string;
+  readonly type: string;
+}
+
+/** One request with a one-time canary. `roots`: paths of the lab, PEM; absent: plain http. */
+export interface HttpProbe extends Common {
+  readonly kind: "http";
+  readonly address: string;
+  readonly port: number;
+  readonly tls?: { readonly servername: string; readonly roots: string };
+  readonly host: string;
+  readonly path: string;
+}
+
+/** One handshake; the peer's chain is verified against `roots` and `servername`. */
+export interface TlsProbe extends Common {
+  readonly kind: "tls";
+  readonly address: string;
+  readonly port: number;
+  readonly servername: string;
+  readonly roots: string;
+}
+
+/** A page in a real browser that trusts one root alone. */
+export interface BrowserProbe extends Common {
+  readonly kind: "browser";
+  readonly url: string;
+  readonly roots: string;
+}
+
+/** What a server keeps about itself, read inside its own guest. */
+export interface RecordProbe extends Common {
+  readonly kind: "record";
+  readonly record: "ca-orders" | "traefik-certificates" | "live-rules" | "second-converge";
+}

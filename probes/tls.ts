@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+import { connect, type DetailedPeerCertificate } from "node:tls";
+import { type Lab, outside } from "../lab/lab.ts";
+import { connectTcp } from "../lab/socket.ts";
+import { BOUND } from "../lab/waits.ts";
+import type { ServiceObservation } from "./observation.ts";
+import type { TlsProbe } from "./probe.ts";
+
+/**
+ * One TLS handshake: the chain that the peer shows, and what verification against `roots` and the name says of it. The
+ * handshake goes through whatever that says; a refused one is an answer too.
+ */
+export function observeTls(lab: Lab, probe: TlsProbe): Promise<ServiceObservation> {
+  const { id, from, address, port, servername } = probe;
+  const common = {
+    kind: "tls",
+    id,
+    from,
+    to: `${address}:${port}`,
+    request: `TLS handshake for ${servername}`,
+  } as const;
+  const ca = readFileSync(outside(lab, probe.roots), "utf8");
+  return new Promise((resolve) => {
+    const tcp = connectTcp(lab, from, address, port);
+    const tls = connect({
+      socket: tcp,
+      servername,
+      ca,
+      rejectUnauthorized: false,
+      ALPNProtocols: ["h2", "http/1.1"],
+    });
+    const end = (rest: Pick<ServiceObservation, "outcome" | "answer" | "facts">) => {
+      clearTimeout(timer);
+      tls.destroy();
+      tcp.destroy();
+      resolve({ ...common, ...rest });
+    };
+    const silent = `no answer within ${BOUND.exchangeMs} ms`;
+    const timer = setTimeout(() => end({ outcome: "silent", answer: silent, facts: {} }), BOUND.exchangeMs);
+    const refused = (error: NodeJS.ErrnoException) =>
+      end({
+        outcome: "answered",
+        answer: `refused: ${error.code ?? error.message}`,
+        facts: { refused: true },
+      });
+    tls.on("error", refused);
+    tcp.on("error", refused);
+    tls.on("secureConnect", () => {
+      const error = tls.authorizationError as unknown as { code?: string; message?: string } | string | null;
+      const why = typeof error === "string" ? error : (error?.code ?? error?.message ?? "");
+      const facts = {
+        refused: false,
+        authorized: tls.authorized,
+        authorizationError: why,
+        protocol: tls.getProtocol() ?? "",
+        cipher: tls.getCipher().name,
+        alpn: tls.alpnProtocol || "",
+        ...chainFacts(tls.getPeerCertificate(true)),
+      };
+      const answer = tls.authorized
+        ? `verified, issued by ${facts.issuer}`
+        : `not verified: ${why}, issued by ${facts.issuer}`;
+      end({ outcome: "answered", answer, facts });
+    });
+  });
+}
+
+function chainFacts(leaf: DetailedPeerCertificate) {
+  const chain: string[] = [];
+  for (
+    let each = leaf;
+    each?.fingerprint256 && !chain.includes(each.fingerprint256);
+    each = each.issuerCertificate
+  ) {
+    chain.push(each.fingerprint256);
+  }
+  return {
+    subject: text(leaf.subject?.CN),
+    issuer: text(leaf.issuer?.CN),
+    names: (leaf.subjectaltname ?? "")
+      .split(", ")
+      .filter(Boolean)
+      .map((name) => name.replace(/^DNS:/, "")),
+    serial: (leaf.serialNumber ?? "").toLowerCase(),
+    notBefore: leaf.valid_from ?? "",
+    notAfter: leaf.valid_to ?? "",
+    /** SHA-256 fingerprints, leaf first, the root last where it is known. */
+    chain,
+  };
+}
+
+function text(value: string | string[] | undefined): string {
+  return Array.isArray(value) ? value.join(", ") : (value ?? "");
+}
