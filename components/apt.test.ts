@@ -68,8 +68,12 @@ async function inView(install: string): Promise<{ before: string; after: string 
   const namespaces = ["--net", "--pid", "--fork", "--kill-child", "--mount", "--propagation", "private"];
   const result = await command("unshare", [...namespaces, "sh", "-c", VIEW], {
     env: {
-      ...{ FOLDER: folder, REPO: dirname(import.meta.dirname), NODE: dirname(process.execPath) },
-      ...{ INSIDE: inside, XDG_CACHE_HOME: join(folder, "cache"), DEBIAN_FRONTEND: "noninteractive" },
+      FOLDER: folder,
+      REPO: dirname(import.meta.dirname),
+      NODE: dirname(process.execPath),
+      INSIDE: inside,
+      XDG_CACHE_HOME: join(folder, "cache"),
+      DEBIAN_FRONTEND: "noninteractive",
     },
   });
   const [before = "", said = "", after = ""] = result.stdout.split("=====\n");

