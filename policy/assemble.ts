@@ -26,7 +26,7 @@ export function assembleEstate(files: PhoenixFiles): Assembled {
   const declarations = declarationsOf(files);
   const inside = declarations.filter((guest) => whyLeftOut(guest) === undefined);
   const host = hostOf(files);
-  const roles = assignRoles(inside);
+  const roles = assignRoles(inside, positionOf(files.lxc.source, ["lxc_configs"]));
   const zones = zoneNamesOf(files.host);
   const faults = addressFaults(host, declarations, inside);
   if (isRefused(roles)) faults.push(...roles);

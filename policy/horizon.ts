@@ -2,9 +2,8 @@ import type { Dns, DnsRecord, Estate, Note } from "./estate.ts";
 import { at, type Declaration, type Declared } from "./files.ts";
 import { inconsistent } from "./note.ts";
 import type { HostFile } from "./phoenix/host.ts";
-import { isHostname } from "./route.ts";
 import { positionOf } from "./source.ts";
-import { absolute, horizonOf, isIn, type ZoneNames } from "./zone.ts";
+import { absolute, horizonOf, isHostname, isIn, type ZoneNames } from "./zone.ts";
 
 /** What outsiders and insiders are answered, by declaration; where two records differ the first is kept. */
 export function deriveDns(
@@ -69,13 +68,18 @@ function unique(records: readonly DnsRecord[], notes: Note[]): DnsRecord[] {
   const byName = new Map<string, DnsRecord>();
   for (const record of records) {
     const earlier = byName.get(record.name);
-    if (!earlier) byName.set(record.name, record);
+    if (record.name.startsWith("*")) notes.push(wildcard(record));
+    else if (!earlier) byName.set(record.name, record);
     else if (earlier.address !== record.address) {
       const message = `${record.name} is ${earlier.address} (kept) and also ${record.address}`;
       notes.push(inconsistent(record.position, message, "Give the name one address."));
     }
   }
   return [...byName.values()];
+}
+
+function wildcard({ name, position }: DnsRecord): Note {
+  return inconsistent(position, `${name} is a wildcard, so it declares no name`, "Write each name.");
 }
 
 function misplaced(external: readonly DnsRecord[], inside: readonly DnsRecord[], zones: ZoneNames): Note[] {

@@ -92,7 +92,8 @@ function missingNetworks(source: Source, path: JSONPath): Fault[] {
     const guest = [...path, key];
     const isObject = nodeAt(source, guest)?.type === "object";
     const template = nodeAt(source, [...guest, "is_template"])?.value ?? false;
-    if (!isObject || template !== false || nodeAt(source, [...guest, "network_config"])) return [];
+    if (!isObject || ![false, 0, "0"].includes(template) || nodeAt(source, [...guest, "network_config"]))
+      return [];
     const position = positionOf(source, [...guest, "network_config"]);
     return [{ code: "json-type", position, expected: "an object with ip", actual: "nothing" } as const];
   });

@@ -1,4 +1,4 @@
-import type { Role } from "./estate.ts";
+import type { Position, Role } from "./estate.ts";
 import type { Fault } from "./fault.ts";
 import { at, type Declaration } from "./files.ts";
 
@@ -10,14 +10,20 @@ const FUNCTIONS: Record<Sole, { readonly title: string; readonly pattern: RegExp
   ca: { title: "Step-CA", pattern: /(^|-)step-?ca(-|$)/ },
 };
 
-/** Who is Nginx, Traefik and Step-CA: by declared function, never by number. Each exactly once, or a fault. */
-export function assignRoles(guests: readonly Declaration[]): ReadonlyMap<string, Role> | readonly Fault[] {
+/**
+ * Who is Nginx, Traefik and Step-CA: by declared function, never by number. Each exactly once, or a fault; `nowhere` is
+ * the place of a role that no guest has.
+ */
+export function assignRoles(
+  guests: readonly Declaration[],
+  nowhere: Position,
+): ReadonlyMap<string, Role> | readonly Fault[] {
   const faults: Fault[] = [];
   const roles = new Map<string, Role>();
   for (const role of ["gateway", "mesh", "ca"] as const) {
     const candidates = guests.filter((guest) => hasFunction(guest, FUNCTIONS[role].pattern));
     const [only, ...others] = candidates;
-    if (!only) faults.push(missing(role, guests));
+    if (!only) faults.push(missing(role, guests, nowhere));
     else if (others.length > 0) faults.push(ambiguous(role, candidates));
     else if (roles.has(only.id)) faults.push(twoRoles(only, role, roles.get(only.id)));
     else roles.set(only.id, role);
@@ -37,11 +43,11 @@ function words(text: string): string {
   return text.toLowerCase().replace(/[^a-z0-9]+/g, "-");
 }
 
-function missing(role: Sole, guests: readonly Declaration[]): Fault {
+function missing(role: Sole, guests: readonly Declaration[], position: Position): Fault {
   const list = guests.map(title).join(", ");
   return {
     code: "role-missing",
-    position: { file: "phoenix_lxc_configs.json", line: 1, column: 1, pointer: "/lxc_configs" },
+    position,
     expected: `one guest with ${FUNCTIONS[role].title} in its features or name (the ${role})`,
     actual: list ? `none of ${list}` : "no guests",
   };

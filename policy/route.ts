@@ -1,18 +1,9 @@
-import type { Estate, Note, Position, PublicName, Role, Route } from "./estate.ts";
+import type { Estate, Note, PublicName, Role, Route } from "./estate.ts";
 import { at, type Declaration, type PhoenixFiles } from "./files.ts";
 import { inconsistent, remark } from "./note.ts";
 import { positionOf } from "./source.ts";
-import { stackRoutes } from "./stack.ts";
-import { absolute, isDirectlyIn, isIn, type ZoneNames } from "./zone.ts";
-
-/** A name that some file routes, before it is known to be internal and the only one. */
-export interface RouteDraft {
-  readonly hostname: string;
-  readonly guest: Declaration;
-  readonly port: number;
-  readonly tls: boolean;
-  readonly position: Position;
-}
+import { type RouteDraft, stackRoutes } from "./stack.ts";
+import { absolute, isDirectlyIn, isHostname, isIn, type ZoneNames } from "./zone.ts";
 
 /** Where everything that a route may come from is known. */
 export interface RouteContext {
@@ -118,12 +109,6 @@ function internalRoute(
   }
   const address = guest.value.network_config?.ip.split("/")[0] ?? "";
   return { hostname, guestId: guest.id, address, port, tls, position };
-}
-
-/** Letters, digits and hyphens (RFC 1123 2.1): what nginx, Traefik and a certificate can carry. */
-export function isHostname(name: string): boolean {
-  const labels = name.split(".");
-  return name.length <= 253 && labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label));
 }
 
 function sameTarget(a: Route, b: Route): boolean {

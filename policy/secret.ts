@@ -8,6 +8,8 @@ const WORDS = new Set([
   ...["pass", "passphrase", "credential"],
 ]);
 
+const ANY = new RegExp([...WORDS].join("|"), "i");
+
 /** A value that must not be printed, stored or rendered. */
 export interface SecretNode {
   readonly node: Node;
@@ -16,6 +18,7 @@ export interface SecretNode {
 
 /** Whether values under this key are secret: a secret's word, or its plural, split at `_`, `-` and camel case. */
 export function isSecretKey(key: string): boolean {
+  if (!ANY.test(key)) return false;
   const words = key
     .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
     .replace(/([A-Z])([A-Z][a-z])/g, "$1 $2")
@@ -36,19 +39,20 @@ export function secretsIn(root: Node): SecretNode[] {
   return found;
 }
 
+/** One path for all nodes, copied where a secret is found: a file may hold millions of nodes. */
 function collect(node: Node, path: JSONPath, inherited: boolean, found: SecretNode[]): void {
-  const children = node.children ?? [];
-  if (node.type === "object") {
-    const secretName = isSecretKey(nameOf(node));
-    for (const { children: [key, value] = [] } of children) {
-      if (!key || !value) continue;
-      const secret = isSecretKey(key.value) || (secretName && key.value === "value");
-      collect(value, [...path, key.value], inherited || secret, found);
-    }
-  } else if (node.type === "array") {
-    for (const [index, item] of children.entries()) collect(item, [...path, index], inherited, found);
-  } else if (inherited && node.type !== "null") {
-    found.push({ node, path });
+  if (node.type !== "object" && node.type !== "array") {
+    if (inherited && node.type !== "null") found.push({ node, path: [...path] });
+    return;
+  }
+  const secretName = node.type === "object" && isSecretKey(nameOf(node));
+  for (const [index, child] of (node.children ?? []).entries()) {
+    const [key, value] = node.type === "array" ? [undefined, child] : (child.children ?? []);
+    if (!value) continue;
+    const secret = key !== undefined && (isSecretKey(key.value) || (secretName && key.value === "value"));
+    path.push(key?.value ?? index);
+    collect(value, path, inherited || secret, found);
+    path.pop();
   }
 }
 

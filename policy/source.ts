@@ -71,18 +71,17 @@ function redact(text: string, hidden: readonly SecretNode[]): string {
 }
 
 function findDuplicates(node: Node, path: JSONPath, lines: Lines, found: Fault[]): void {
-  const children = node.children ?? [];
-  if (node.type === "array") {
-    for (const [index, item] of children.entries()) findDuplicates(item, [...path, index], lines, found);
-  }
-  if (node.type !== "object") return;
+  if (node.type !== "object" && node.type !== "array") return;
   const first = new Map<string, Node>();
-  for (const { children: [key, value] = [] } of children) {
-    if (!key || !value) continue;
-    const earlier = first.get(key.value);
-    if (earlier) found.push(duplicate(key, earlier, [...path, key.value], lines));
-    else first.set(key.value, key);
-    findDuplicates(value, [...path, key.value], lines, found);
+  for (const [index, child] of (node.children ?? []).entries()) {
+    const [key, value] = node.type === "array" ? [undefined, child] : (child.children ?? []);
+    if (!value) continue;
+    path.push(key?.value ?? index);
+    const earlier = key && first.get(key.value);
+    if (earlier) found.push(duplicate(key, earlier, path, lines));
+    else if (key) first.set(key.value, key);
+    findDuplicates(value, path, lines, found);
+    path.pop();
   }
 }
 

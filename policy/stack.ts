@@ -1,9 +1,18 @@
-import type { Note } from "./estate.ts";
+import type { Note, Position } from "./estate.ts";
 import { at, type Declaration, type Declared } from "./files.ts";
 import { inconsistent } from "./note.ts";
 import type { StacksFile } from "./phoenix/stacks.ts";
 import { positionOf } from "./source.ts";
-import type { RouteDraft } from "./route.ts";
+import { isHostname } from "./zone.ts";
+
+/** A name that some file routes, before it is known to be internal and the only one. */
+export interface RouteDraft {
+  readonly hostname: string;
+  readonly guest: Declaration;
+  readonly port: number;
+  readonly tls: boolean;
+  readonly position: Position;
+}
 
 interface Drafts {
   readonly drafts: readonly RouteDraft[];
@@ -93,10 +102,8 @@ function hostsOf(rule: string): string[] | undefined {
     ),
   );
   const rest = rule.replaceAll(/Host\([^)]*\)/g, "").replaceAll(/[\s|()]/g, "");
-  return rest === "" && hosts.length > 0 && hosts.every((host) => HOST.test(host)) ? hosts : undefined;
+  return rest === "" && hosts.length > 0 && hosts.every(isHostname) ? hosts : undefined;
 }
-
-const HOST = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 
 function unclear(router: string, port: number | undefined): string {
   if (port === undefined) return `router ${router} has no server port, so it routes nowhere`;

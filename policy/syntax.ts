@@ -16,16 +16,18 @@ const TOKEN = {
   closeBrace: 2,
   openBracket: 3,
   closeBracket: 4,
-  firstValue: 7,
-  lastValue: 11,
+  lineBreak: 14,
+  blank: 15,
   end: 17,
 };
 /** Real files nest about 8 deep; the parser recurses, and 10,000 levels would end its stack. */
 const DEEPEST = 200;
-/** Real files hold a few thousand values; each costs about 100 bytes of tree. */
-const MOST_VALUES = 3_000_000;
+/** Real files have some ten thousand, and 100,000 rules 3.2 million; each costs up to 200 bytes of tree or of errors. */
+const MOST_TOKENS = 4_000_000;
 /** One wrong character is often several errors; after so many lines nobody reads on. */
 const MOST_LINES = 20;
+
+const nameOf = printParseErrorCode;
 
 const EXPECTED: Record<string, string> = {
   InvalidSymbol: "a value of JSON (a string has double quotes)",
@@ -56,7 +58,7 @@ export function parseTreeStrictly(lines: Lines, text: string): Node | readonly F
 }
 
 function faultsOf(lines: Lines, text: string, errors: readonly ParseError[]): Fault[] {
-  const sorted = errors.toSorted((a, b) => a.offset - b.offset);
+  const sorted = errors.toSorted((a, b) => a.offset - b.offset).filter(isOwn);
   const faults = sorted.map((error, index) => {
     // Keys read after the first error may be shifted values, so only the first has a pointer.
     const path = index === 0 ? pathBefore(text, error.offset) : [];
@@ -71,25 +73,31 @@ function faultsOf(lines: Lines, text: string, errors: readonly ParseError[]): Fa
   return oneEachLine(faults).slice(0, MOST_LINES);
 }
 
+/** After a word that is no value the parser also misses the value. */
+function isOwn({ error }: ParseError, index: number, errors: readonly ParseError[]): boolean {
+  const before = errors[index - 1];
+  return !before || nameOf(before.error) !== "InvalidSymbol" || nameOf(error) !== "ValueExpected";
+}
+
 /** Where the parser stood before this offset; a key that begins there is not part of it. */
 function pathBefore(text: string, offset: number): JSONPath {
   return getLocation(text, offset - 1).path.filter((segment) => segment !== "");
 }
 
-/** The bracket that nests too deep, or the value that is one too many: found by a scanner, which does not recurse. */
+/** The bracket that nests too deep, or the token that is one too many: found by a scanner, which does not recurse. */
 function excess(lines: Lines, text: string): Fault | undefined {
   const scanner = createScanner(text, false);
   let depth = 0;
-  let values = 0;
+  let tokens = 0;
   for (let token = scanner.scan(); token !== TOKEN.end; token = scanner.scan()) {
     if (token === TOKEN.openBrace || token === TOKEN.openBracket) depth++;
     else if (token === TOKEN.closeBrace || token === TOKEN.closeBracket) depth--;
-    else if (token >= TOKEN.firstValue && token <= TOKEN.lastValue) values++;
-    if (depth <= DEEPEST && values <= MOST_VALUES) continue;
+    if (token !== TOKEN.lineBreak && token !== TOKEN.blank) tokens++;
+    if (depth <= DEEPEST && tokens <= MOST_TOKENS) continue;
     return {
       code: "json-syntax",
       position: positionAt(lines, scanner.getTokenOffset(), []),
-      expected: depth > DEEPEST ? `at most ${DEEPEST} levels of nesting` : `at most ${MOST_VALUES} values`,
+      expected: depth > DEEPEST ? `at most ${DEEPEST} levels of nesting` : `at most ${MOST_TOKENS} tokens`,
       actual: "more",
       remedy: "Give a Phoenix file: they nest about 8 deep.",
     };
@@ -98,11 +106,11 @@ function excess(lines: Lines, text: string): Fault | undefined {
 }
 
 function expectedAt({ error }: ParseError): string {
-  return EXPECTED[printParseErrorCode(error)] ?? "JSON";
+  return EXPECTED[nameOf(error)] ?? "JSON";
 }
 
 function foundAt(text: string, { error, offset }: ParseError): string {
-  if (printParseErrorCode(error) === "InvalidEscapeCharacter") return "another escape in this string";
+  if (nameOf(error) === "InvalidEscapeCharacter") return "another escape in this string";
   const found = text[offset];
   if (found === undefined) return "the end of the file";
   if ("{}[]:,".includes(found)) return `'${found}'`;

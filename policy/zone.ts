@@ -54,6 +54,12 @@ export function isDirectlyIn(name: string, zone: string): boolean {
   return isIn(name, zone) && name !== zone && !name.slice(0, -zone.length - 1).includes(".");
 }
 
+/** Letters, digits and hyphens (RFC 1123 2.1): what nginx, Traefik and a certificate can carry. */
+export function isHostname(name: string): boolean {
+  const labels = name.split(".");
+  return name.length <= 253 && labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label));
+}
+
 function isInternalName(name: string): boolean {
   return name.startsWith("internal.");
 }

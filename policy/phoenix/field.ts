@@ -22,7 +22,7 @@ const PORT = "a port from 1 to 65535";
 export const PortNumber = z.int(PORT).min(1, PORT).max(65535, PORT);
 
 export const Port = z
-  .union([z.number(), z.string().regex(/^\d{1,5}$/)], PORT)
+  .union([z.number(), z.string().regex(/^\d{1,5}$/, PORT)], PORT)
   .transform(Number)
   .pipe(PortNumber);
 
@@ -53,4 +53,6 @@ export const DnsName = z
       .max(253, "a DNS name"),
   );
 
-export const GuestId = z.union([z.string().regex(/^\d+$/), z.int()], "a guest's id").transform(String);
+export const GuestId = z
+  .union([z.string().regex(/^\d+$/, "a guest's id"), z.int("a guest's id")], "a guest's id")
+  .transform(String);

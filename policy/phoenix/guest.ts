@@ -21,11 +21,9 @@ export const TraefikService = z.looseObject({ name: DnsName, port: Port });
 export const GuestRecord = z.looseObject({ hostname: DnsName, ip: Address });
 
 /** `8000:8000`, `10.0.0.1:8000:8000`, `8000`, `8000/tcp`; host before guest. */
+const MAPPING = "ports as host:guest, e.g. 8000:8000";
 const PortMapping = z
-  .union(
-    [z.int(), z.string().regex(/^([\d.]+:)?(\d{1,5}:)?\d{1,5}(\/\w+)?$/)],
-    "ports as host:guest, e.g. 8000:8000",
-  )
+  .union([z.int(MAPPING), z.string().regex(/^([\d.]+:)?(\d{1,5}:)?\d{1,5}(\/\w+)?$/, MAPPING)], MAPPING)
   .transform((mapping) => Number(/(\d+)(\/\w+)?$/.exec(String(mapping))?.[1]))
   .pipe(PortNumber);
 

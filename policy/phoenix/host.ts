@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Address, AddressWithPrefix, Cidr, DnsName, Port, Text } from "./field.ts";
+import { Address, AddressWithPrefix, Cidr, DnsName, Flag, Port, Text } from "./field.ts";
 import { HostFirewall } from "./rule.ts";
 
 export const Interface = z.looseObject({
@@ -30,7 +30,7 @@ export const Zone = z.looseObject({ zone_name: DnsName, records: z.array(ZoneRec
 export type Zone = z.infer<typeof Zone>;
 
 export const DnsServer = z.looseObject({
-  enabled: z.boolean().optional(),
+  enabled: Flag.optional(),
   upstream_servers: z.array(z.union([Address, z.ipv6()], "an IP address")).optional(),
   authoritative_zones: z.array(Zone).optional(),
 });

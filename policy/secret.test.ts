@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isSecretKey } from "./secret.ts";
+import { parseSource, positionOf, valueOf } from "./source.ts";
+
+const SECRET = "hunter2-do-not-print";
+
+test("a key is secret by a word in it", () => {
+  const secret = [
+    "password",
+    "admin_password",
+    "DB-PASSWD",
+    "apiToken",
+    "APIKey",
+    "api_keys",
+    "passwordHash",
+    "Secret2",
+  ];
+  assert.deepEqual(
+    secret.filter((key) => !isSecretKey(key)),
+    [],
+  );
+  assert.equal(isSecretKey("ssh_public_key"), true);
+});
+
+test("a key is not secret by letters in it; public_key alone is excepted", () => {
+  const open = [
+    "public_key",
+    "publicKey",
+    "monkey",
+    "keyboard",
+    "hashed",
+    "tokenizer",
+    "bypass",
+    "hostname",
+    "ports",
+  ];
+  assert.deepEqual(open.filter(isSecretKey), []);
+});
+
+test("a secret is gone from text and tree; lines and positions stay", () => {
+  const text = `{\n  "a": {"admin_password": "${SECRET}", "b": 1},\n  "c": 2\n}`;
+  const source = parseSource("f.json", text);
+  assert.ok("root" in source);
+  assert.equal(source.text, '{\n  "a": {"admin_password": "[redacted]", "b": 1},\n  "c": 2\n}');
+  assert.deepEqual(JSON.parse(JSON.stringify(valueOf(source))), {
+    a: { admin_password: "[redacted]", b: 1 },
+    c: 2,
+  });
+  assert.equal(positionOf(source, ["a", "b"]).column, (text.split("\n")[1]?.indexOf("1}") ?? 0) + 1);
+  assert.deepEqual(source.secrets, [{ file: "f.json", line: 2, column: 27, pointer: "/a/admin_password" }]);
+});
+
+test("everything below a secret key is secret, and a value beside a secret name; null hides nothing", () => {
+  const text = JSON.stringify({
+    tokens: [SECRET, { any: SECRET, number: 31337 }],
+    variables: [
+      { name: "DATABASE_PASSWORD", value: SECRET },
+      { name: "PORT", value: "8000" },
+    ],
+    "pass\u0077ord": SECRET,
+    api_key: null,
+  });
+  const source = parseSource("f.json", text);
+  assert.ok("root" in source);
+  assert.doesNotMatch(`${source.text}${JSON.stringify(valueOf(source))}`, /hunter2|31337/);
+  assert.match(source.text, /"PORT","value":"8000".*"api_key":null/);
+  assert.equal(source.secrets.length, 5);
+});
+
+test("no error quotes a secret, however the text around it is broken", () => {
+  const broken = [
+    `{"admin_password" "${SECRET}"}`,
+    `{"admin_password": ${SECRET}}`,
+    `{"admin_password": '${SECRET}'}`,
+    `{"admin_password": "${SECRET}}`,
+    `{"admin_password: "${SECRET}"}`,
+    `{"admin_password": "x"${SECRET}"}`,
+    `{"admin_password": "x" "${SECRET}": 1}`,
+    `{"admin_password": "x""${SECRET}": {"y": 1,}}`,
+    `{"a": 1,, "${SECRET}": {"b": nul}}`,
+    `{"admin_password": "\\x${SECRET}"}`,
+    `{// ${SECRET}\n"a": 1}`,
+    `${SECRET}`,
+  ];
+  for (const text of broken) {
+    const faults = parseSource("f.json", text);
+    assert.ok(!("root" in faults), text);
+    assert.doesNotMatch(JSON.stringify(faults), /hunter2/, text);
+  }
+});
