@@ -42,18 +42,19 @@ export function differences(
 function difference(name: string, before: readonly string[] = [], after: readonly string[] = []): string[] {
   const [then, now] = [new Set(before), new Set(after)];
   return [
-    ...[...then.difference(now)].map((line) => `${name}: gone: ${line}`),
-    ...[...now.difference(then)].map((line) => `${name}: new: ${line}`),
+    ...before.filter((line) => !now.has(line)).map((line) => `${name}: gone: ${line}`),
+    ...after.filter((line) => !then.has(line)).map((line) => `${name}: new: ${line}`),
   ];
 }
 
 const NAMED = ["/run/netns", "/var/run/netns"];
 
-/* Saving a family's rules is left out where the kernel has no table: the tool would load modules for nothing. Lifetimes
-   (router advertisements, DHCP) and counters are cut off. */
+/* Saving a family's rules is left out where the kernel has no table: the tool would load modules for nothing. A table
+   without a rule counts as none: listing it makes it. Lifetimes (router advertisements, DHCP) and counters are cut off. */
 const SCRIPT = String.raw`
 look() { echo "@ $1"; shift; if command -v "$1" >/dev/null; then "$@" 2>&1; else echo "not looked at: $1 is absent"; fi; }
-tables() { echo "@ $1"; if [ -n "$(cat "/proc/net/$2" 2>/dev/null)" ]; then look "$1" "$3"; fi; }
+tables() { echo "@ $1"; if [ -n "$(cat "/proc/net/$2" 2>/dev/null)" ]; then look "$1" "$3" | awk "$RULES"; fi; }
+RULES='/^\*/ {table=$1; next} /^(COMMIT|:.* ACCEPT)/ {next} /^[-:]/ {$0=table " " $0} {print}'
 {
   look links ip -o link
   look addresses ip -o addr
