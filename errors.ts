@@ -48,6 +48,7 @@ export const FAULTS = {
   "component-build": { exit: 3, remedy: "Read the build's output above, then run 'phx setup' again." },
   "component-missing": { exit: 3, remedy: "Run 'phx setup'." },
   "lab-start": { exit: 3, remedy: "Run 'phx doctor' and read what the kernel lacks." },
+  "lab-busy": { exit: 3, remedy: "Wait for the other phx, or choose another name with --lab." },
   "lab-gone": { exit: 3, remedy: "The lab was destroyed while in use: run the command again." },
   "lab-command": { exit: 3, remedy: "Read the command's own message; 'phx doctor' shows what is missing." },
   "not-ready": { exit: 3, remedy: "Read the server's last lines in the message." },

@@ -41,6 +41,13 @@ export type Programs = Readonly<Record<string, string>>;
 export type OnStep = (step: Step, durationMs: number) => void;
 
 const STATE = `${LAB_ROOT}/state.json`;
+/** There from before the first step of an `apply` until after its last. */
+const UNFINISHED = `${LAB_ROOT}/unfinished`;
+
+/** Whether an `apply` failed or was killed half-way: what the lab holds is then not all recorded, so it is built anew. */
+export function isUnfinished(lab: Lab): boolean {
+  return existsSync(outside(lab, UNFINISHED));
+}
 
 /** What the lab holds now, read back from the kernel, the files and the processes. */
 export async function readLive(lab: Lab): Promise<Map<string, LiveResource>> {
@@ -89,7 +96,7 @@ async function driftOf(lab: Lab, applied: Applied): Promise<string | undefined> 
 
 /**
  * Does a plan's steps: namespaces, then rules and files, then links (so that no link is up before its rules are), then
- * services, each as soon as what it needs is ready. Throws HarnessError where a step fails; what was done stays recorded.
+ * services, each as soon as what it needs is ready. Throws HarnessError where a step fails; the lab is then unfinished.
  */
 export async function apply(
   lab: Lab,
@@ -106,6 +113,7 @@ export async function apply(
     state.set(resource.key, { resource, digest: digestOf(resource), ...more });
     onStep(step, performance.now() - sinceMs);
   };
+  writeFile(lab, UNFINISHED, "", 0o600);
   try {
     await stopServices(lab, plan, state);
     await removeOthers(lab, plan, state);
@@ -119,6 +127,7 @@ export async function apply(
   } finally {
     writeState(lab, state);
   }
+  rmSync(outside(lab, UNFINISHED));
 }
 
 type Done = (step: Step, sinceMs: number, more?: Partial<Applied>) => void;
@@ -366,7 +375,9 @@ function tail(lab: Lab, log: string): string {
 
 function readState(lab: Lab): Map<string, Applied> {
   const place = outside(lab, STATE);
-  return existsSync(place) ? new Map(Object.entries(JSON.parse(readFileSync(place, "utf8")))) : new Map();
+  if (!existsSync(place)) return new Map();
+  const applied = JSON.parse(readFileSync(place, "utf8")) as Record<string, Applied>;
+  return new Map(Object.entries(applied));
 }
 
 function writeState(lab: Lab, state: ReadonlyMap<string, Applied>): void {

@@ -1,37 +1,30 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { HarnessError } from "../errors.ts";
-import { isUnlocked } from "./libc.ts";
+import {
+  claimLife,
+  forget,
+  isAlive,
+  type LabRecord,
+  readRecord,
+  recordedNames,
+  sweepRecord,
+  writeRecord,
+} from "./record.ts";
 import { awaitReady, BOUND } from "./waits.ts";
 
-/** Records of the labs that stand, one folder each; on tmpfs, so that they end with the machine as labs do. */
-export const LABS_FOLDER = "/run/phx/labs";
 /** The run's folder as processes of the lab see it: a tmpfs of the lab's own. */
 export const LAB_ROOT = "/run/phx";
 
 const INIT_SCRIPT = join(import.meta.dirname, "init.sh");
 
 /** A standing lab: one PID and one mount namespace, and the network namespaces under its /run/netns. */
-export interface Lab {
-  readonly name: string;
-  /** PID of the lab's init as the root PID namespace sees it. */
-  readonly initPid: number;
-}
+export type Lab = LabRecord;
 
-/** A lab that this process has started and not handed over: it ends with this process. */
-export interface OwnedLab {
+/** A lab that this process has started: unless handed over it ends when disposed of, and with this process. */
+export interface OwnedLab extends AsyncDisposable {
   readonly lab: Lab;
   /** Lets the lab live on without this process. */
   handOver(): void;
@@ -44,38 +37,51 @@ export function outside(lab: Lab, path: string): string {
 
 /** Starts a lab. It ends when this process does, unless `handOver` was called. Throws `lab-start`. */
 export async function createLab(name: string): Promise<OwnedLab> {
-  const folder = join(LABS_FOLDER, name);
-  mkdirSync(folder, { recursive: true });
-  const lock = openSync(join(folder, "lock"), "w");
-  const child = spawn(
-    "unshare",
-    [
-      "--pid",
-      "--fork",
-      "--kill-child",
-      "--mount",
-      "--propagation",
-      "private",
-      "--mount-proc",
-      "--net",
-      "sh",
-      INIT_SCRIPT,
-    ],
-    { detached: true, stdio: ["ignore", "pipe", "pipe", "pipe", lock] },
-  );
+  const lock = await claimLife(name);
+  const child = spawn("unshare", UNSHARE, {
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe", "pipe", lock],
+  });
   closeSync(lock);
   try {
     await untilReady(child);
     const lab = { name, initPid: initOf(child) };
-    writeFileSync(join(folder, "lab.json"), `${JSON.stringify(lab)}\n`);
-    const pipe = child.stdio[3] as Writable;
+    writeRecord(lab);
     release(child);
-    return { lab, handOver: () => void pipe.write("K") };
+    return own(lab, child);
   } catch (error) {
     child.kill("SIGKILL");
     forget(name);
     throw error;
   }
+}
+
+const UNSHARE = [
+  ...["--pid", "--fork", "--kill-child", "--mount", "--propagation", "private", "--mount-proc", "--net"],
+  ...["sh", INIT_SCRIPT],
+];
+
+/** Labs of this process that are not handed over, with their `unshare`. */
+const owned = new Map<Lab, ChildProcess>();
+
+/* Synchronous, as all that is done at this event: the kernel ends what `unshare` started. */
+process.on("exit", () => {
+  for (const [lab, child] of owned) {
+    child.kill("SIGKILL");
+    if (isRecorded(lab)) forget(lab.name);
+  }
+});
+
+function own(lab: Lab, child: ChildProcess): OwnedLab {
+  owned.set(lab, child);
+  const pipe = child.stdio[3] as Writable;
+  return {
+    lab,
+    handOver: () => void (owned.delete(lab) && pipe.write("K")),
+    [Symbol.asyncDispose]: async () => {
+      if (owned.has(lab)) await destroyLab(lab);
+    },
+  };
 }
 
 async function untilReady(child: ChildProcess): Promise<void> {
@@ -106,28 +112,21 @@ function initOf(child: ChildProcess): number {
   return Number(children.split(" ")[0]);
 }
 
-/** Whether its init still lives, read from the lock that init holds. */
-export function isAlive(name: string): boolean {
-  const path = join(LABS_FOLDER, name, "lock");
-  if (!existsSync(path)) return false;
-  const fd = openSync(path, "r");
-  try {
-    return !isUnlocked(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 /** Labs that stand, by name. */
 export function standingLabs(): Lab[] {
-  return recorded().filter(isAlive).flatMap(readRecord);
+  return recordedNames()
+    .filter(isAlive)
+    .flatMap((name) => readRecord(name) ?? []);
 }
 
 /** Removes the records of labs whose init is gone; returns their names. */
 export function sweepLabs(): string[] {
-  const dead = recorded().filter((name) => !isAlive(name) && existsSync(join(LABS_FOLDER, name, "lab.json")));
-  for (const name of dead) forget(name);
-  return dead;
+  return recordedNames().filter(sweepRecord);
+}
+
+/** Records the folder that the lab was converged from, so that `phx probe` knows its files. */
+export function recordEstate({ name, initPid }: Lab, folder: string): void {
+  writeRecord({ name, initPid, estate: folder });
 }
 
 /** The lab of that name, or the only one. Throws `lab-missing`, `lab-ambiguous`. */
@@ -148,30 +147,14 @@ export function findLab(name?: string): Lab {
 
 /** Ends a lab by SIGKILL of its init, which ends all of it, and waits for its lock. */
 export async function destroyLab(lab: Lab): Promise<void> {
+  owned.delete(lab);
+  if (!isRecorded(lab)) return;
   if (isAlive(lab.name)) process.kill(lab.initPid, "SIGKILL");
   await awaitReady(`lab ${lab.name}`, "an end", () => !isAlive(lab.name) || undefined, BOUND.labEndMs);
   forget(lab.name);
 }
 
-function recorded(): string[] {
-  return existsSync(LABS_FOLDER) ? readdirSync(LABS_FOLDER).sort() : [];
-}
-
-function readRecord(name: string): Lab[] {
-  try {
-    return [JSON.parse(readFileSync(join(LABS_FOLDER, name, "lab.json"), "utf8")) as Lab];
-  } catch {
-    return [];
-  }
-}
-
-function forget(name: string): void {
-  rmSync(join(LABS_FOLDER, name), { recursive: true, force: true });
-  for (const folder of [LABS_FOLDER, "/run/phx"]) {
-    try {
-      rmdirSync(folder);
-    } catch {
-      return;
-    }
-  }
+/** The record may be of another lab by now, of the same name. */
+function isRecorded({ name, initPid }: Lab): boolean {
+  return readRecord(name)?.initPid === initPid;
 }

@@ -3,16 +3,21 @@ import koffi from "koffi";
 /** The few system calls that node has no door to. Constants are those of x86_64 and arm64 Linux. */
 const libc = koffi.load("libc.so.6");
 
+type Argument = number | string | Buffer | readonly number[];
+
+/** koffi leaves a function's type open; all of these give a number. */
+const bound = (definition: string): ((...given: Argument[]) => number) => libc.func(definition);
+
 const call = {
-  setns: libc.func("int setns(int, int)"),
-  socket: libc.func("int socket(int, int, int)"),
-  bind: libc.func("int bind(int, void *, uint32_t)"),
-  setsockopt: libc.func("int setsockopt(int, int, int, void *, uint32_t)"),
-  sendmmsg: libc.func("int sendmmsg(int, void *, uint32_t, int)"),
-  recv: libc.func("intptr_t recv(int, _Out_ void *, size_t, int)"),
-  recvfrom: libc.func("intptr_t recvfrom(int, _Out_ void *, size_t, int, _Out_ void *, _Inout_ uint32_t *)"),
-  flock: libc.func("int flock(int, int)"),
-  ifNameToIndex: libc.func("uint32_t if_nametoindex(const char *)"),
+  setns: bound("int setns(int, int)"),
+  socket: bound("int socket(int, int, int)"),
+  bind: bound("int bind(int, void *, uint32_t)"),
+  setsockopt: bound("int setsockopt(int, int, int, void *, uint32_t)"),
+  sendmmsg: bound("int sendmmsg(int, void *, uint32_t, int)"),
+  recv: bound("intptr_t recv(int, _Out_ void *, size_t, int)"),
+  recvfrom: bound("intptr_t recvfrom(int, _Out_ void *, size_t, int, _Out_ void *, _Inout_ uint32_t *)"),
+  flock: bound("int flock(int, int)"),
+  ifNameToIndex: bound("uint32_t if_nametoindex(const char *)"),
 };
 
 export const AF_INET = 2;
@@ -27,6 +32,7 @@ export const IPPROTO_RAW = 255;
 
 const CLONE_NEWNET = 0x40000000;
 const LOCK_SH = 1;
+const LOCK_EX = 2;
 const LOCK_NB = 4;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
@@ -97,6 +103,11 @@ export function interfaceIndex(name: string): number {
 /** Whether nobody holds the exclusive flock(2) on `fd`; takes a shared one for a moment to see it. */
 export function isUnlocked(fd: number): boolean {
   return call.flock(fd, LOCK_SH | LOCK_NB) === 0;
+}
+
+/** Takes the exclusive flock(2) on `fd` unless another holds one; it lasts until every copy of the descriptor is closed. */
+export function tryLock(fd: number): boolean {
+  return call.flock(fd, LOCK_EX | LOCK_NB) === 0;
 }
 
 /** Bytes of the next datagram into `into`, or -1 where none waits. */

@@ -6,6 +6,10 @@ export const BOUND = {
   labStartMs: 5_000,
   /** From SIGKILL of the lab's init to the release of its lock. */
   labEndMs: 5_000,
+  /** A lock that others hold only to look whether it is held. */
+  lockMs: 1_000,
+  /** Until another phx has changed the lab that this one is to change. */
+  labBusyMs: 60_000,
   /** A command inside the lab (ip, iptables-restore, nginx -t). */
   commandMs: 30_000,
   /** From a server's start to its readiness. */

@@ -1,0 +1,131 @@
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { HarnessError } from "../errors.ts";
+import { isLocked, lockPath } from "./lock.ts";
+import { BOUND, readBack } from "./waits.ts";
+
+/** Records of the labs that stand, one folder each; on tmpfs, so that they end with the machine as labs do. */
+export const LABS_FOLDER = "/run/phx/labs";
+
+/** What a lab's record says of it. */
+export interface LabRecord {
+  readonly name: string;
+  /** PID of the lab's init as the root PID namespace sees it. */
+  readonly initPid: number;
+  /** Absolute folder of the files that it was converged from; absent before the first converge ended. */
+  readonly estate?: string;
+}
+
+/** The folder of a lab's record: its lock is held by whoever changes the lab. */
+export function folderOf(name: string): string {
+  return join(LABS_FOLDER, name);
+}
+
+/** Held by the lab's init (and, until init runs, by its phx) for as long as the lab lives. */
+function lifeLock(name: string): string {
+  return join(folderOf(name), "lock");
+}
+
+/** Whether its init still lives, read from the lock that init holds. */
+export function isAlive(name: string): boolean {
+  return isLocked(lifeLock(name));
+}
+
+/** The lock of a new lab's life, as a descriptor to be handed to its init. Throws `lab-start` where the lab lives. */
+export async function claimLife(name: string): Promise<number> {
+  const descriptor = await readBack(() => lockInFolder(name, lifeLock(name), "a"), BOUND.lockMs);
+  if (descriptor !== undefined) return descriptor;
+  const remedy = `Run 'phx destroy ${name}' first, or choose another name.`;
+  const detail = {
+    subject: `lab ${name}`,
+    expected: "no lab of that name",
+    actual: "one that lives",
+    remedy,
+  };
+  throw new HarnessError("lab-start", detail);
+}
+
+/**
+ * Keeps every other phx from changing the lab of that name, until it is disposed of or this process ends, however it
+ * ends. Waits for another holder, and says so. Throws `lab-busy`.
+ */
+export async function holdLab(name: string, say: (line: string) => void): Promise<Disposable> {
+  const folder = folderOf(name);
+  const look = () => lockInFolder(name, folder, "r");
+  let descriptor = look();
+  if (descriptor === undefined) say(`another phx works on lab ${name}: waiting for it`);
+  descriptor ??= await readBack(look, BOUND.labBusyMs);
+  if (descriptor === undefined) {
+    const expected = `to be free within ${BOUND.labBusyMs / 1000} s`;
+    throw new HarnessError("lab-busy", {
+      subject: `lab ${name}`,
+      expected,
+      actual: "another phx working on it",
+    });
+  }
+  const held = descriptor;
+  return { [Symbol.dispose]: () => closeSync(held) };
+}
+
+/** Another process may sweep the folder between its making and its locking: then this is one more look. */
+function lockInFolder(name: string, path: string, flags: string): number | undefined {
+  try {
+    mkdirSync(folderOf(name), { recursive: true });
+    return lockPath(path, flags);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+export function writeRecord(record: LabRecord): void {
+  writeFileSync(join(folderOf(record.name), "lab.json"), `${JSON.stringify(record)}\n`);
+}
+
+export function readRecord(name: string): LabRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(join(folderOf(name), "lab.json"), "utf8")) as LabRecord;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Names of all that is recorded, living or not. */
+export function recordedNames(): string[] {
+  return existsSync(LABS_FOLDER) ? readdirSync(LABS_FOLDER).sort() : [];
+}
+
+/** Removes the record of a lab that neither lives nor is being made; whether it did. */
+export function sweepRecord(name: string): boolean {
+  const folder = lockPath(folderOf(name), "r");
+  if (folder === undefined) return false;
+  try {
+    const life = lockPath(lifeLock(name), "a");
+    if (life === undefined) return false;
+    forget(name);
+    closeSync(life);
+    return true;
+  } finally {
+    closeSync(folder);
+  }
+}
+
+export function forget(name: string): void {
+  rmSync(folderOf(name), { recursive: true, force: true });
+  for (const folder of [LABS_FOLDER, dirname(LABS_FOLDER)]) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      return;
+    }
+  }
+}
