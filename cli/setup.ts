@@ -66,7 +66,8 @@ export async function setup(): Promise<Component[]> {
   return complete ? located.filter((component) => component !== undefined) : locateComponents();
 }
 
-function requireRoot(): void {
+/** Throws `not-root`, with what root is needed for. */
+export function requireRoot(): void {
   const uid = process.getuid?.();
   if (uid === 0) return;
   throw new HarnessError("not-root", {
@@ -103,7 +104,9 @@ function stepOf({ name, version }: Recipe): string {
 
 /** Each step runs to its end before the first fault is told: all of them are told at once. */
 function throwAll(settled: readonly PromiseSettledResult<unknown>[]): void {
-  const reasons = new Set(settled.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));
+  const reasons = new Set(
+    settled.flatMap((result): unknown[] => (result.status === "rejected" ? [result.reason] : [])),
+  );
   const faults = [...reasons].filter((reason) => reason instanceof HarnessError);
   for (const reason of reasons) if (!(reason instanceof HarnessError)) throw reason;
   if (faults.length > 1) throw new HarnessErrors(faults);

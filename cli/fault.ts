@@ -1,0 +1,32 @@
+import { HarnessError, HarnessErrors } from "../errors.ts";
+
+/** What the file system refuses where a disk is full or not ours to write to. */
+const UNWRITABLE = new Set(["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS"]);
+
+/** What was thrown as lines for a person, and the exit status that it means. */
+export function describeError(thrown: unknown, debug: boolean): { lines: string[]; exit: number } {
+  const error = faultOf(thrown);
+  const stack = debug && thrown instanceof Error ? [thrown.stack ?? ""] : [];
+  if (error instanceof HarnessErrors)
+    return { lines: [...error.errors.map(({ message }) => message), ...stack], exit: error.exit };
+  return { lines: [error.message, ...stack], exit: error.exit };
+}
+
+function faultOf(thrown: unknown): HarnessError | HarnessErrors {
+  if (thrown instanceof HarnessError || thrown instanceof HarnessErrors) return thrown;
+  if (isRefusedWrite(thrown)) {
+    const detail = { subject: thrown.path, expected: "to be written", actual: thrown.message };
+    return new HarnessError("disk-write", detail, { cause: thrown });
+  }
+  const actual = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  const remedy = "This is a defect of phx: report it with this line; PHX_DEBUG=1 prints the stack.";
+  const detail = { subject: "phx", expected: "no unforeseen error", actual, remedy };
+  return new HarnessError("harness-bug", detail, { cause: thrown });
+}
+
+/** Of the file system only: a program that may not be run has a system call `spawn ...`. */
+function isRefusedWrite(thrown: unknown): thrown is NodeJS.ErrnoException & { path: string } {
+  if (!(thrown instanceof Error)) return false;
+  const { code = "", path, syscall = "" } = thrown as NodeJS.ErrnoException;
+  return UNWRITABLE.has(code) && path !== undefined && !syscall.startsWith("spawn");
+}

@@ -1,0 +1,150 @@
+import { readFileSync } from "node:fs";
+import { FAULTS } from "../errors.ts";
+import { describeError } from "./fault.ts";
+
+/** A file of this folder that is a verb. */
+interface Verb {
+  readonly help: string;
+  run(args: string[]): Promise<number>;
+}
+
+interface Entry {
+  readonly does: string;
+  readonly example: string;
+  /** It changes something: what killed runs left is swept before. */
+  readonly acts: boolean;
+  /** Lazily, so that `phx --help` loads none of them. */
+  readonly load: () => Promise<Verb>;
+}
+
+const VERBS: Readonly<Record<string, Entry>> = {
+  setup: {
+    does: "brings the packages and components that a lab needs",
+    example: "sudo phx setup",
+    acts: true,
+    load: () => import("./setup.ts"),
+  },
+  doctor: {
+    does: "says what is there and what is missing; changes nothing",
+    example: "sudo phx doctor",
+    acts: false,
+    load: () => import("./doctor.ts"),
+  },
+  plan: {
+    does: "prints what converge would do",
+    example: "phx plan my-estate --json",
+    acts: false,
+    load: () => import("./plan.ts"),
+  },
+  converge: {
+    does: "builds the network that the files describe, and leaves it up",
+    example: "sudo phx converge my-estate",
+    acts: true,
+    load: () => import("./converge.ts"),
+  },
+  destroy: {
+    does: "ends a standing lab",
+    example: "sudo phx destroy my-estate",
+    acts: true,
+    load: () => import("./destroy.ts"),
+  },
+  report: {
+    does: "renders a run's report again",
+    example: "phx report",
+    acts: true,
+    load: () => import("./report.ts"),
+  },
+};
+
+function help(): string {
+  const width = Math.max(...Object.keys(VERBS).map((name) => name.length));
+  const doing = Math.max(...Object.values(VERBS).map(({ does }) => does.length));
+  const verbs = Object.entries(VERBS).map(
+    ([name, { does, example }]) => `  ${name.padEnd(width)}  ${does.padEnd(doing)}  ${example}\n`,
+  );
+  return `usage: phx VERB [arguments]
+
+Proves, with evidence, that a Phoenix Hypervisor network is what its declarative files say and what its security
+requirements ask for.
+
+verbs, each with an example:
+${verbs.join("")}
+flags:
+  --help     this text; 'phx VERB --help' tells about one verb
+  --version  the version of phx, and of the components that it brings with their pinned digests
+
+exit status (of several the first that holds: 2, 3, 1, 4, 0):
+  0  conformant, or done
+  1  findings: the network is not what it should be
+  2  bad input: an argument or a file
+  3  the harness or its environment failed
+  4  inconclusive: something that is in scope could not be told
+`;
+}
+
+async function version(): Promise<string> {
+  const { TRAEFIK, STEP_CA } = await import("../components/pin.ts");
+  const { name, version } = JSON.parse(
+    readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+  ) as Record<string, string>;
+  const short = (sha256: string) => sha256.slice(0, 12);
+  const builds = Object.entries(STEP_CA.sha256ByGo).map(
+    ([go, sha256]) => `${short(sha256)} built with ${go}`,
+  );
+  return `${name} ${version}
+traefik ${TRAEFIK.version}, sha256 ${short(TRAEFIK.sha256)}
+step-ca ${STEP_CA.version}, sha256 ${builds.join(", ")}
+`;
+}
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === "--version") return print(await version());
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") return print(help());
+  const entry = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+  if (!entry) return unknownVerb(name);
+  const verb = await entry.load();
+  const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  if (flags.includes("--help") || flags.includes("-h")) return print(verb.help);
+  if (entry.acts) await (await import("./sweep.ts")).sweep(complain);
+  return verb.run(args);
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function complain(line: string): void {
+  process.stderr.write(`phx: ${line}\n`);
+}
+
+async function unknownVerb(name: string): Promise<number> {
+  const { nearest } = await import("./nearest.ts");
+  const near = nearest(name, Object.keys(VERBS));
+  const hint = near === undefined ? "" : `Did you mean 'phx ${near}'? `;
+  complain(
+    `${JSON.stringify(name)}: expected one of ${Object.keys(VERBS).join(", ")}, found no such verb. ${hint}${FAULTS.usage.remedy} [usage]`,
+  );
+  return FAULTS.usage.exit;
+}
+
+/** What was thrown, told on stderr, and its exit status. */
+function fail(error: unknown): number {
+  const { lines, exit } = describeError(error, process.env["PHX_DEBUG"] === "1");
+  for (const line of lines) complain(line);
+  return exit;
+}
+
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
+/* Whoever holds something that must not outlive phx lets it go on process "exit" (a lab that was not handed over). */
+for (const [signal, status] of Object.entries(SIGNALS)) process.once(signal, () => process.exit(status));
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // The reader has gone (phx plan | head): what is being done is still done.
+    if (error.code !== "EPIPE") process.exit(FAULTS["disk-write"].exit);
+  });
+}
+process.on("uncaughtException", (error) => process.exit(fail(error)));
+
+process.exit(await main(process.argv.slice(2)).catch(fail));
