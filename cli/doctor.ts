@@ -61,14 +61,13 @@ function parseFlags(args: string[]): { json: boolean } {
 
 /** Everything that is looked at, in the order in which it is told. */
 export async function examine(): Promise<Check[]> {
-  const parts = await Promise.all([
-    machine(),
+  const [found, ...parts] = await Promise.all([
     packages(),
     Promise.all(RECIPES.map(component)),
     makers(),
     kernel(),
   ]);
-  return parts.flat();
+  return [machine(), found, ...parts].flat();
 }
 
 /** Exported for its test. */

@@ -83,7 +83,7 @@ async function apt(args: readonly string[]): Promise<number> {
       env: { ...process.env, ...ENVIRONMENT },
       stdio: ["ignore", log, log],
     });
-    const [status] = await once(child, "close");
+    const [status] = (await once(child, "close")) as unknown[];
     return Number(status ?? 128);
   } finally {
     closeSync(log);

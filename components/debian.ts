@@ -46,7 +46,7 @@ export async function installedVersions(
   if (status > 1) throw noDebian(stderr);
   const rows = stdout.split("\n").map((line) => line.split(" "));
   return new Map(
-    rows.flatMap(([name, state, version]) => (state === "installed" ? [[name!, version!]] : [])),
+    rows.flatMap(([name = "", state, version = ""]) => (state === "installed" ? [[name, version]] : [])),
   );
 }
 

@@ -30,7 +30,7 @@ async function flock(descriptor: number, ...flags: string[]): Promise<number> {
   const child = spawn("/usr/bin/flock", [...flags, "3"], {
     stdio: ["ignore", "ignore", "inherit", descriptor],
   });
-  const [status] = await once(child, "close");
+  const [status] = (await once(child, "close")) as unknown[];
   if (status !== 0 && flags.length === 0) {
     throw new HarnessError("harness-bug", {
       subject: "flock",

@@ -22,7 +22,7 @@ export function snapshotRoot(): RootSnapshot {
     mounts: linesOf("/proc/thread-self/mountinfo"),
     "named namespaces": NAMED.flatMap((folder) => entries(folder).map((name) => `${folder}/${name}`)),
   };
-  const sorted = Object.entries(aspects).map(([name, lines]) => [name, lines.toSorted()]);
+  const sorted = Object.entries(aspects).map(([name, lines]): [string, string[]] => [name, lines.toSorted()]);
   return { aspects: Object.fromEntries(sorted), counters: linesOf("/proc/thread-self/net/dev").slice(2) };
 }
 

@@ -52,8 +52,12 @@ function derive(
   const parts = { host, guests, routes, dns, ca: authorityOf(files.host.value, guests, zones) };
   const notes = [
     ...unknownKeys(files, declarations),
-    ...[...referenceNotes(files, declarations), ...networkNotes(host, guests), ...recordNotes(parts)],
-    ...[...routeNotes, ...dnsNotes, ...nameNotes],
+    ...referenceNotes(files, declarations),
+    ...networkNotes(host, guests),
+    ...recordNotes(parts),
+    ...routeNotes,
+    ...dnsNotes,
+    ...nameNotes,
   ].sort((a, b) => comparePositions(a.position, b.position));
   return { generation, ...parts, publicNames, notes, leftOut: leftOutOf(declarations) };
 }

@@ -84,6 +84,8 @@ function firewallTwice(source: Source): Fault[] {
   ];
 }
 
+const NO_TEMPLATE = new Set<unknown>([false, 0, "0"]);
+
 /** A guest that is no template has to say where it is; beside the schema, since a template need not. */
 function missingNetworks(source: Source, path: JSONPath): Fault[] {
   const guests = nodeAt(source, path);
@@ -91,9 +93,8 @@ function missingNetworks(source: Source, path: JSONPath): Fault[] {
     const key = guests?.type === "array" ? index : String(child.children?.[0]?.value);
     const guest = [...path, key];
     const isObject = nodeAt(source, guest)?.type === "object";
-    const template = nodeAt(source, [...guest, "is_template"])?.value ?? false;
-    if (!isObject || ![false, 0, "0"].includes(template) || nodeAt(source, [...guest, "network_config"]))
-      return [];
+    const template: unknown = nodeAt(source, [...guest, "is_template"])?.value ?? false;
+    if (!isObject || !NO_TEMPLATE.has(template) || nodeAt(source, [...guest, "network_config"])) return [];
     const position = positionOf(source, [...guest, "network_config"]);
     return [{ code: "json-type", position, expected: "an object with ip", actual: "nothing" } as const];
   });

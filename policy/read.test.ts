@@ -139,7 +139,7 @@ test("an unreadable file is refused", (context) => {
   const root = checkout(context, ".");
   chmodSync(root, 0o755);
   chmodSync(join(root, FILE_NAMES.host), 0);
-  const script = `import("${new URL("read.ts", import.meta.url)}").then((m) => m.readEstate("${root}")).catch((e) => console.log(e.code, e.message))`;
+  const script = `import("${new URL("read.ts", import.meta.url).href}").then((m) => m.readEstate("${root}")).catch((e) => console.log(e.code, e.message))`;
   const asNobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
   const { stdout, stderr } = spawnSync(process.execPath, ["-e", script], { encoding: "utf8", ...asNobody });
   assert.match(stdout, /estate-unreadable .*no permission to read it/, stderr);

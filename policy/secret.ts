@@ -3,9 +3,16 @@ import type { JSONPath, Node } from "jsonc-parser";
 export const REDACTED = "[redacted]";
 
 const WORDS = new Set([
-  ...["password", "passwd", "secret", "token", "key", "hash"],
+  "password",
+  "passwd",
+  "secret",
+  "token",
+  "key",
+  "hash",
   // Not of the format's list, but real files carry them (DATABASE_PASS).
-  ...["pass", "passphrase", "credential"],
+  "pass",
+  "passphrase",
+  "credential",
 ]);
 
 const ANY = new RegExp([...WORDS].join("|"), "i");
@@ -49,8 +56,9 @@ function collect(node: Node, path: JSONPath, inherited: boolean, found: SecretNo
   for (const [index, child] of (node.children ?? []).entries()) {
     const [key, value] = node.type === "array" ? [undefined, child] : (child.children ?? []);
     if (!value) continue;
-    const secret = key !== undefined && (isSecretKey(key.value) || (secretName && key.value === "value"));
-    path.push(key?.value ?? index);
+    const name = key && String(key.value);
+    const secret = name !== undefined && (isSecretKey(name) || (secretName && name === "value"));
+    path.push(name ?? index);
     collect(value, path, inherited || secret, found);
     path.pop();
   }
@@ -59,5 +67,5 @@ function collect(node: Node, path: JSONPath, inherited: boolean, found: SecretNo
 function nameOf(object: Node): string {
   const property = object.children?.find((candidate) => candidate.children?.[0]?.value === "name");
   const value = property?.children?.[1];
-  return value?.type === "string" ? value.value : "";
+  return value?.type === "string" ? String(value.value) : "";
 }

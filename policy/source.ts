@@ -76,10 +76,11 @@ function findDuplicates(node: Node, path: JSONPath, lines: Lines, found: Fault[]
   for (const [index, child] of (node.children ?? []).entries()) {
     const [key, value] = node.type === "array" ? [undefined, child] : (child.children ?? []);
     if (!value) continue;
-    path.push(key?.value ?? index);
-    const earlier = key && first.get(key.value);
-    if (earlier) found.push(duplicate(key, earlier, path, lines));
-    else if (key) first.set(key.value, key);
+    const name = key && String(key.value);
+    path.push(name ?? index);
+    const earlier = name === undefined ? undefined : first.get(name);
+    if (key && earlier) found.push(duplicate(key, earlier, path, lines));
+    else if (key && name !== undefined) first.set(name, key);
     findDuplicates(value, path, lines, found);
     path.pop();
   }

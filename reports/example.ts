@@ -850,7 +850,7 @@ const LIMITS: Run["limits"] = [
 
 /** Stands in for a digest: 64 hex digits that depend on the name. */
 function sha(name: string): string {
-  let state = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, 7);
+  let state = Array.from(name).reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, 7);
   return Array.from({ length: 8 }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state.toString(16).padStart(8, "0");

@@ -131,7 +131,7 @@ export async function findRun(reference: string | undefined, root = runsRoot()):
 
 /** By the time in its id, then by when run.json was written. */
 async function newestRun(root: string): Promise<string> {
-  const names = (await readdir(root).catch(() => [])).filter((name) => RUN_ID.test(name));
+  const names = (await entriesOf(root)).filter((name) => RUN_ID.test(name));
   const runs = await Promise.all(
     names.map(async (name) => ({ name, at: await writtenAt(join(root, name)) })),
   );
@@ -160,8 +160,8 @@ async function writtenAt(folder: string): Promise<number> {
 /** Removes what killed commands left half-written, and names it. A file of a process that still lives stays. */
 export async function sweepHalfWritten(root = runsRoot()): Promise<string[]> {
   const swept: string[] = [];
-  for (const run of (await readdir(root).catch(() => [])).sort()) {
-    for (const name of (await readdir(join(root, run)).catch(() => [])).sort()) {
+  for (const run of await entriesOf(root)) {
+    for (const name of await entriesOf(join(root, run))) {
       const pid = HALF_WRITTEN.exec(name)?.[1];
       if (!pid || isAlive(Number(pid))) continue;
       await rm(join(root, run, name), { force: true });
@@ -169,6 +169,12 @@ export async function sweepHalfWritten(root = runsRoot()): Promise<string[]> {
     }
   }
   return swept;
+}
+
+/** In order; none where the folder is missing or no folder. */
+async function entriesOf(folder: string): Promise<string[]> {
+  const names: string[] = await readdir(folder).catch(() => []);
+  return names.sort();
 }
 
 function isAlive(pid: number): boolean {

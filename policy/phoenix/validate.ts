@@ -19,14 +19,10 @@ export function isRefused<T>(value: T | readonly Fault[]): value is readonly Fau
 
 /** The wording for schemas that bring none: what is expected, as a noun. */
 function expectedBy(issue: z.core.$ZodRawIssue): string | undefined {
-  switch (issue.code) {
-    case "invalid_type":
-      return /^[aeiou]/.test(issue.expected) ? `an ${issue.expected}` : `a ${issue.expected}`;
-    case "invalid_value":
-      return issue.values.map((value) => JSON.stringify(value)).join(" or ");
-    default:
-      return undefined;
-  }
+  if (issue.code === "invalid_type")
+    return /^[aeiou]/.test(issue.expected) ? `an ${issue.expected}` : `a ${issue.expected}`;
+  if (issue.code === "invalid_value") return issue.values.map((value) => JSON.stringify(value)).join(" or ");
+  return undefined;
 }
 
 function faultOf(source: Source, issue: Issue): Fault {
