@@ -48,6 +48,12 @@ const VERBS: Readonly<Record<string, Entry>> = {
     acts: true,
     load: () => import("./destroy.ts"),
   },
+  explain: {
+    does: "says which lines of the files decide one packet",
+    example: "phx explain my-estate --from wan --to 101 --port 8080",
+    acts: false,
+    load: () => import("./explain.ts"),
+  },
   report: {
     does: "renders a run's report again",
     example: "phx report",
