@@ -3,7 +3,6 @@ import { HarnessError } from "../errors.ts";
 import { type Lab, outside } from "./lab.ts";
 import { setns } from "./libc.ts";
 
-const opened = new Map<string, number>();
 let home: number | undefined;
 
 /**
@@ -12,11 +11,15 @@ let home: number | undefined;
  */
 export function within<T>(lab: Lab, namespace: string, make: () => T): T {
   home ??= openSync("/proc/thread-self/ns/net", "r");
-  setns(descriptorOf(lab, namespace));
+  // Opened anew each time (10 µs): the name may stand for another namespace by now, and a kept descriptor would keep a
+  // dead lab's alive.
+  const there = open(lab, namespace);
   try {
+    setns(there);
     return make();
   } finally {
     returnHome(home);
+    closeSync(there);
   }
 }
 
@@ -30,25 +33,11 @@ function returnHome(fd: number): void {
   }
 }
 
-function descriptorOf(lab: Lab, namespace: string): number {
-  const key = `${lab.initPid}/${namespace}`;
-  const known = opened.get(key);
-  if (known !== undefined) return known;
+function open(lab: Lab, namespace: string): number {
   try {
-    const fd = openSync(outside(lab, `/run/netns/${namespace}`), "r");
-    opened.set(key, fd);
-    return fd;
+    return openSync(outside(lab, `/run/netns/${namespace}`), "r");
   } catch (cause) {
     const detail = { subject: `lab ${lab.name}`, expected: `a namespace ${namespace}`, actual: "none" };
     throw new HarnessError("lab-gone", detail, { cause });
-  }
-}
-
-/** Closes what `within` keeps open of a lab: an open descriptor would keep its namespaces alive. */
-export function releaseNamespaces(lab: Lab): void {
-  for (const [key, fd] of opened) {
-    if (!key.startsWith(`${lab.initPid}/`)) continue;
-    closeSync(fd);
-    opened.delete(key);
   }
 }
