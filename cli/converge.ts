@@ -1,5 +1,4 @@
-import type { Component } from "../components/store.ts";
-import { apply, IDENTITY_SERVER, isUnfinished, type Programs, readLive } from "../converge/apply.ts";
+import { apply, isUnfinished, type Programs, programsOf, readLive } from "../converge/apply.ts";
 import { desired } from "../converge/desired.ts";
 import { plan } from "../converge/plan.ts";
 import type { Plan, Step } from "../converge/resource.ts";
@@ -42,12 +41,6 @@ export async function run(args: string[]): Promise<number> {
   console.log(`lab ${name}: ${done}, ${seconds(performance.now() - startedAt)}`);
   console.log(`next: ./phx probe ${name}, ./phx destroy ${name}`);
   return 0;
-}
-
-/** Paths of the programs that a lab's services run. */
-export function programsOf(components: readonly Component[]): Programs {
-  const paths = components.map(({ name, path }) => [name, path]);
-  return { ...Object.fromEntries(paths), node: process.execPath, "identity-server": IDENTITY_SERVER };
 }
 
 /** The lab of that name is what the estate says afterwards, and stands; returns what was done for it. */

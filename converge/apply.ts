@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Component } from "../components/store.ts";
 import { HarnessError } from "../errors.ts";
 import { answersSoa, exchangeHttp } from "../lab/exchange.ts";
 import { LAB_ROOT, type Lab, outside } from "../lab/lab.ts";
@@ -14,7 +15,7 @@ import {
   tcpListeners,
   writeSysctls,
 } from "../lab/network.ts";
-import { type Daemon, isRunning, signal, startDaemon } from "../lab/process.ts";
+import { type Daemon, endDaemon, isRunning, startDaemon } from "../lab/process.ts";
 import { awaitReady, BOUND } from "../lab/waits.ts";
 import { createSigningRequest } from "./certificate.ts";
 import { createKeys, ecKeys, keyPaths, toPem } from "./keys.ts";
@@ -36,6 +37,12 @@ interface Applied {
 
 /** Paths of what `{traefik}`, `{step-ca}`, `{node}` and `{identity-server}` stand for in a service's argv. */
 export type Programs = Readonly<Record<string, string>>;
+
+/** Paths of the programs that a lab's services run, from the components' own. */
+export function programsOf(components: readonly Pick<Component, "name" | "path">[]): Programs {
+  const paths = components.map(({ name, path }): [string, string] => [name, path]);
+  return { ...Object.fromEntries(paths), node: process.execPath, "identity-server": IDENTITY_SERVER };
+}
 
 /** Called as each step ends. */
 export type OnStep = (step: Step, durationMs: number) => void;
@@ -60,9 +67,11 @@ export async function readLive(lab: Lab): Promise<Map<string, LiveResource>> {
   return live;
 }
 
-/** A service's process, as the lab remembers it. */
-export function daemonOf(lab: Lab, service: string): Daemon | undefined {
-  return readState(lab).get(`service ${service}`)?.daemon;
+/** The services' processes, as the lab remembers them. */
+export function serviceProcesses(lab: Lab): { readonly service: string; readonly daemon: Daemon }[] {
+  return [...readState(lab).values()].flatMap(({ resource, daemon }) =>
+    resource.kind === "service" && daemon ? [{ service: resource.name, daemon }] : [],
+  );
 }
 
 /** What could differ though the declaration does not; `undefined` where all is as it was applied. */
@@ -116,7 +125,7 @@ export async function apply(
   writeFile(lab, UNFINISHED, "", 0o600);
   try {
     await stopServices(lab, plan, state);
-    await removeOthers(lab, plan, state);
+    await removeOthers(lab, plan, state, onStep);
     await applyNamespaces(lab, of("namespace"), done);
     await Promise.all([
       applyFirewall(lab, of("firewall"), done),
@@ -133,25 +142,33 @@ export async function apply(
 type Done = (step: Step, sinceMs: number, more?: Partial<Applied>) => void;
 
 async function stopServices(lab: Lab, plan: Plan, state: Map<string, Applied>): Promise<void> {
-  for (const { action, resource } of plan) {
-    const daemon = state.get(resource.key)?.daemon;
-    if (resource.kind !== "service" || !daemon) continue;
-    await signal(lab, daemon, "KILL");
-    const gone = () => !isRunning(lab, daemon) || undefined;
-    await awaitReady(resource.name, "an end", gone, BOUND.serverReadyMs, () => "it still runs");
-    if (action === "remove") state.delete(resource.key);
-  }
+  const daemons = plan.flatMap(({ resource }) => state.get(resource.key)?.daemon ?? []);
+  await Promise.all(daemons.map((daemon) => endDaemon(lab, daemon)));
 }
 
-async function removeOthers(lab: Lab, plan: Plan, state: Map<string, Applied>): Promise<void> {
-  for (const { action, resource } of plan) {
+async function removeOthers(
+  lab: Lab,
+  plan: Plan,
+  state: Map<string, Applied>,
+  onStep: OnStep,
+): Promise<void> {
+  for (const step of plan) {
+    const since = performance.now();
+    const { action, resource } = step;
     const before = state.get(resource.key)?.resource;
     if (before?.kind === "links") await runBatches(lab, before.remove, true);
     if (before?.kind === "namespace") await removeNamespaces(lab, [before.name]);
     if (action !== "remove") continue;
-    if (resource.kind === "file") rmSync(outside(lab, resource.path), { force: true });
+    for (const path of pathsOf(resource)) rmSync(outside(lab, path), { force: true });
     state.delete(resource.key);
+    onStep(step, performance.now() - since);
   }
+}
+
+/** Files that go with what is no longer declared. */
+function pathsOf(resource: Resource): readonly string[] {
+  if (resource.kind === "file") return [resource.path];
+  return resource.kind === "certificate" ? [resource.spec.certPath, resource.spec.keyPath] : [];
 }
 
 async function applyNamespaces(

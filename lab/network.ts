@@ -58,7 +58,8 @@ export async function runBatches(lab: Lab, batches: readonly Batch[], force = fa
         `${tool} -n ${namespace} ${flags} -batch - <<'END'\n${lines.join("\n")}\nEND\n`,
     )
     .join("");
-  if (batches.length > 0) await (force ? execute : run)(lab, undefined, ["sh", "-e"], script);
+  if (batches.length > 0)
+    await (force ? execute(lab, undefined, ["sh"], script) : run(lab, undefined, ["sh", "-e"], script));
 }
 
 /** Batches of one tool in one namespace become one, at the place of the first: a process less for each. */

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { HarnessError } from "../errors.ts";
 import { type Lab, outside } from "./lab.ts";
-import { BOUND } from "./waits.ts";
+import { awaitReady, BOUND } from "./waits.ts";
 
 /** What a command of the lab left: as execa, a failure has the shape of a success. */
 export interface Finished {
@@ -90,7 +90,7 @@ export async function startDaemon(
 ): Promise<Daemon> {
   const said = await run(lab, namespace, ["sh", "-c", DAEMON_SCRIPT, "sh", log, resolvConf, cwd, ...argv]);
   const pid = Number(said.trim());
-  return { pid, startTicks: startTicksOf(lab, pid) ?? 0 };
+  return { pid, startTicks: stateOf(lab, pid)?.startTicks ?? 0 };
 }
 
 /* The view is made before the server forks, so that its PID is the server's own. */
@@ -106,7 +106,7 @@ echo $!
 
 /** Whether that very process still runs. */
 export function isRunning(lab: Lab, daemon: Daemon): boolean {
-  return startTicksOf(lab, daemon.pid) === daemon.startTicks;
+  return stateOf(lab, daemon.pid)?.startTicks === daemon.startTicks;
 }
 
 /** Signals a server of the lab by its PID there. */
@@ -115,16 +115,41 @@ export async function signal(
   daemon: Daemon,
   name: "TERM" | "KILL" | "HUP" | "STOP" | "CONT",
 ): Promise<void> {
-  await execute(lab, undefined, ["kill", `-${name}`, String(daemon.pid)]);
+  await kill(lab, name, daemon.pid);
 }
 
-/** The state of a process that is a zombie counts as gone. */
-function startTicksOf(lab: Lab, pid: number): number | undefined {
-  const path = outside(lab, `/proc/${pid}/stat`);
-  if (!existsSync(path)) return undefined;
+/**
+ * Ends a server with all its children, which are of its process group: an nginx that is killed alone leaves its worker,
+ * and that one the listening sockets. Throws `not-ready`.
+ */
+export async function endDaemon(lab: Lab, daemon: Daemon): Promise<void> {
+  const left = () => processes(lab).filter((pid) => stateOf(lab, pid)?.group === daemon.pid);
+  await kill(lab, "KILL", -daemon.pid);
+  const gone = () => left().length === 0 || undefined;
+  await awaitReady(
+    `process group ${daemon.pid}`,
+    "its end",
+    gone,
+    BOUND.commandMs,
+    () => `${left().join(", ")}`,
+  );
+}
+
+/** The shell's own kill(1): Debian's program is of a package that need not be there. A target below 0 is a group. */
+async function kill(lab: Lab, name: string, target: number): Promise<void> {
+  await execute(lab, undefined, ["sh", "-c", 'kill -s "$1" -- "$2"', "sh", name, String(target)]);
+}
+
+function processes(lab: Lab): number[] {
+  return readdirSync(outside(lab, "/proc")).map(Number).filter(Number.isInteger);
+}
+
+/** proc_pid_stat(5), from after the name; a zombie counts as gone. */
+function stateOf(lab: Lab, pid: number): { group: number; startTicks: number } | undefined {
   try {
-    const fields = readFileSync(path, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-    return fields[0] === "Z" ? undefined : Number(fields[19]);
+    const text = readFileSync(outside(lab, `/proc/${pid}/stat`), "utf8");
+    const [state, _parent, group, ...others] = text.split(") ").at(-1)?.split(" ") ?? [];
+    return state === "Z" ? undefined : { group: Number(group), startTicks: Number(others[16]) };
   } catch {
     return undefined;
   }
