@@ -1,6 +1,11 @@
 import { z } from "zod";
+import type { Estate } from "../policy/estate.ts";
+import { places } from "../policy/place.ts";
 import { Observation } from "../probes/observation.ts";
 import { Finding } from "./finding.ts";
+import { LIMITS } from "./limits.ts";
+import { matrixOf } from "./matrix.ts";
+import { verdictOf } from "./verdict.ts";
 
 export const Verdict = z.enum(["PASS", "PARTIAL", "FAIL", "INCOMPLETE"]);
 export type Verdict = z.infer<typeof Verdict>;
@@ -108,3 +113,58 @@ export const Run = z.object({
   faults: z.array(z.string()),
 });
 export type Run = z.infer<typeof Run>;
+
+/** What is known when a run starts. */
+export interface OpenRun
+  extends Pick<Run, "id" | "mode" | "command" | "startedAt" | "harness" | "components" | "timings"> {
+  readonly estate: Estate;
+  readonly estateDigest: string;
+  /** The whole catalogue; `selected` is what this version implements and the mode allows. */
+  readonly controls: readonly RunControl[];
+}
+
+/** What is known when it ends. */
+export interface RunEnd extends Pick<Run, "endedAt" | "isolation" | "faults" | "timings"> {
+  /** Ids of the controls in scope, fixed before the first probe. */
+  readonly planned: readonly string[];
+  readonly findings: readonly Finding[];
+  readonly observations: readonly Observation[];
+}
+
+/** Closes a run: its scope, matrix and verdict, from what was planned, found and observed. */
+export function closeRun(open: OpenRun, end: RunEnd): Run {
+  const { estate, estateDigest, timings: before, controls: catalogue, ...kept } = open;
+  const { planned, timings, isolation, endedAt } = end;
+  const controls = catalogue.map((control) => scoped(control, planned));
+  const findings = controls.flatMap(({ id }) => end.findings.filter(({ control }) => control === id));
+  const faults = [...end.faults, ...(isolation.equal ? [] : ["the root namespace did not stay as it was"])];
+  const matrix = matrixOf(estate, end.observations);
+  const { folder, files, leftOut } = estate;
+  return {
+    format: "phoenix-conformance/run/1",
+    ...kept,
+    endedAt,
+    estate: {
+      folder,
+      digest: estateDigest,
+      files: files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 })),
+      leftOut: [...leftOut],
+    },
+    places: [...places(estate)],
+    verdict: verdictOf(controls, findings, faults),
+    controls,
+    findings,
+    matrix,
+    standing: matrix.flatMap(({ from, to, standing }) => standing.map((key) => `${from} > ${to} ${key}`)),
+    limits: LIMITS,
+    observations: [...end.observations],
+    timings: [...before, ...timings],
+    isolation,
+    faults,
+  };
+}
+
+function scoped(control: RunControl, planned: readonly string[]): RunControl {
+  if (control.scope !== "selected" || planned.includes(control.id)) return control;
+  return { ...control, scope: "excluded", scopeReason: "left out by the request" };
+}

@@ -21,8 +21,16 @@ const ZONES: Readonly<Record<Role, Vantage["zone"]>> = {
   backend: "backends",
 };
 
+const PLACES = new WeakMap<Estate, readonly Vantage[]>();
+
 /** Every place that packets start from; destinations are the host and the declared guests. */
-export function places(estate: Estate): Vantage[] {
+export function places(estate: Estate): readonly Vantage[] {
+  const known = PLACES.get(estate) ?? placesOf(estate);
+  PLACES.set(estate, known);
+  return known;
+}
+
+function placesOf(estate: Estate): Vantage[] {
   const guests = estate.guests.map(
     ({ id, name, address, role }): Vantage => ({ id, name, address, zone: ZONES[role], destination: true }),
   );

@@ -5,6 +5,7 @@ import { chromium } from "@playwright/test";
 import { type Lab, outside } from "../lab/lab.ts";
 import { enter, run } from "../lab/process.ts";
 import { BOUND } from "../lab/waits.ts";
+import type { ProbeContext } from "./context.ts";
 import type { ServiceObservation } from "./observation.ts";
 import type { BrowserProbe } from "./probe.ts";
 
@@ -13,19 +14,19 @@ const HOME = "/run/phx/browser";
 
 /**
  * A page in Chromium inside a place's namespaces, trusting the one root of `roots` alone; the screenshot goes to
- * `screenshot`. It dies with the lab.
+ * the run's folder. It dies with the lab.
  */
 export async function observeBrowser(
-  lab: Lab,
+  { lab, roots, folder: runFolder }: ProbeContext,
   probe: BrowserProbe,
-  screenshot: string,
 ): Promise<ServiceObservation> {
   const { id, from, url } = probe;
   const host = new URL(url).hostname;
+  const screenshot = `${host}.png`;
   const common = { kind: "browser", id, from, to: host, request: `Chromium opens ${url}` } as const;
   const folder = mkdtempSync(join(tmpdir(), "phx-browser-"));
   try {
-    await trustOnly(lab, probe.roots);
+    await trustOnly(lab, roots[probe.roots]);
     const browser = await chromium.launch({
       executablePath: wrapper(lab, from, folder),
       args: flags(host),
@@ -40,7 +41,7 @@ export async function observeBrowser(
           .locator("#guest")
           .textContent({ timeout: BOUND.exchangeMs })
           .catch(() => "")) ?? "";
-      await page.screenshot({ path: screenshot });
+      await page.screenshot({ path: join(runFolder, screenshot) });
       const status = response?.status() ?? 0;
       const facts = {
         status,

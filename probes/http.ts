@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connect as connectTls } from "node:tls";
 import { type buildConnector, Client } from "undici";
-import { type Lab, outside } from "../lab/lab.ts";
+import { outside } from "../lab/lab.ts";
 import { connectTcp } from "../lab/socket.ts";
 import { BOUND } from "../lab/waits.ts";
+import type { ProbeContext } from "./context.ts";
 import type { ServiceObservation } from "./observation.ts";
 import type { HttpProbe } from "./probe.ts";
 
@@ -12,14 +13,14 @@ import type { HttpProbe } from "./probe.ts";
 const CANARY = "x-phx-canary";
 
 /** One HTTP/1.1 request on a connection of its own, from inside the right namespace. */
-export async function observeHttp(lab: Lab, probe: HttpProbe): Promise<ServiceObservation> {
+export async function observeHttp(context: ProbeContext, probe: HttpProbe): Promise<ServiceObservation> {
   const { id, from, address, port, host, path, tls } = probe;
   const scheme = tls ? "https" : "http";
   const request = `GET ${scheme}://${host}${path}${tls && tls.servername !== host ? `, SNI ${tls.servername}` : ""}`;
   const common = { kind: "http", id, from, to: `${address}:${port}`, request } as const;
   const canary = randomUUID();
   const client = new Client(`${scheme}://${address}:${port}`, {
-    connect: connector(lab, probe),
+    connect: connector(context, probe),
     headersTimeout: BOUND.exchangeMs,
     bodyTimeout: BOUND.exchangeMs,
     pipelining: 1,
@@ -86,14 +87,17 @@ function parseIdentity(body: string): Identity | undefined {
   }
 }
 
-function connector(lab: Lab, { from, address, port, tls }: HttpProbe): buildConnector.connector {
+function connector(
+  { lab, roots }: ProbeContext,
+  { from, address, port, tls }: HttpProbe,
+): buildConnector.connector {
   return (_options, done) => {
     const tcp = connectTcp(lab, from, address, port);
     const socket = tls
       ? connectTls({
           socket: tcp,
           servername: tls.servername,
-          ca: readFileSync(outside(lab, tls.roots), "utf8"),
+          ca: readFileSync(outside(lab, roots[tls.roots]), "utf8"),
           ALPNProtocols: ["http/1.1"],
         })
       : tcp;

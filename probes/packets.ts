@@ -75,6 +75,7 @@ export class PacketEngine {
   /** Sends every flow of the probe once and says what happened to each, with the accounts that prove it. */
   async observe(probe: PacketProbe): Promise<PacketObservation> {
     this.#drain(probe.to);
+    this.#counters = undefined;
     const outcomes = new Map<PacketOutcome, string[]>();
     const accounts: Account[] = [];
     let captured = 0;
@@ -93,7 +94,7 @@ export class PacketEngine {
       for (const { key, token } of batch.sent) {
         const seen = batch.arrived.get(token);
         const outcome = seen === undefined ? absent : seen === "refusal" ? "no-listener" : "delivered";
-        outcomes.set(outcome, [...(outcomes.get(outcome) ?? []), key]);
+        if (!outcomes.get(outcome)?.push(key)) outcomes.set(outcome, [key]);
       }
     };
     const keys = expandFlowKeys(probe.keys);

@@ -35,12 +35,15 @@ export interface DnsProbe extends Common {
   readonly type: string;
 }
 
-/** One request with a one-time canary. `roots`: paths of the lab, PEM; absent: plain http. */
+/** Which roots a client trusts: the throwaway public CA's, or Step-CA's. */
+export type Roots = "public" | "internal";
+
+/** One request with a one-time canary; without `tls` plain http. */
 export interface HttpProbe extends Common {
   readonly kind: "http";
   readonly address: string;
   readonly port: number;
-  readonly tls?: { readonly servername: string; readonly roots: string };
+  readonly tls?: { readonly servername: string; readonly roots: Roots };
   readonly host: string;
   readonly path: string;
 }
@@ -51,18 +54,18 @@ export interface TlsProbe extends Common {
   readonly address: string;
   readonly port: number;
   readonly servername: string;
-  readonly roots: string;
+  readonly roots: Roots;
 }
 
 /** A page in a real browser that trusts one root alone. */
 export interface BrowserProbe extends Common {
   readonly kind: "browser";
   readonly url: string;
-  readonly roots: string;
+  readonly roots: Roots;
 }
 
 /** What a server keeps about itself, read inside its own guest. */
 export interface RecordProbe extends Common {
   readonly kind: "record";
-  readonly record: "ca-orders" | "traefik-certificates" | "live-rules" | "second-converge";
+  readonly record: "ca-orders" | "traefik-certificates" | "trust-stores" | "second-converge";
 }

@@ -1,32 +1,23 @@
+import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { exchangeHttp } from "../lab/exchange.ts";
 import { type Lab, outside } from "../lab/lab.ts";
 import { BOUND } from "../lab/waits.ts";
+import type { ProbeContext } from "./context.ts";
 import type { ServiceObservation } from "./observation.ts";
 import type { RecordProbe } from "./probe.ts";
 
-/** Where the records stand in this lab; of what policy and converge decided, and so given by the caller. */
-export interface RecordPlaces {
-  readonly ca: string;
-  readonly mesh: string;
-  readonly caLog: string;
-  readonly traefikApiPort: number;
-}
-
 /** Reads what a server keeps about itself, inside its own guest. */
-export async function observeRecord(
-  lab: Lab,
-  probe: RecordProbe,
-  places: RecordPlaces,
-): Promise<ServiceObservation> {
+export async function observeRecord(context: ProbeContext, probe: RecordProbe): Promise<ServiceObservation> {
   switch (probe.record) {
     case "ca-orders":
-      return caOrders(lab, probe, places.caLog);
+      return caOrders(context.lab, probe, context.caLog);
     case "traefik-certificates":
-      return traefikCertificates(lab, probe, places);
-    case "live-rules":
+      return traefikCertificates(context, probe);
+    case "trust-stores":
+      return trustStores(context, probe);
     case "second-converge":
-      throw new TypeError(`${probe.record} is not a server's record`);
+      return secondConverge(context, probe);
   }
 }
 
@@ -108,16 +99,15 @@ function parseObject(text: string): Record<string, unknown> {
 
 /** Traefik's own list: facts `held`, a line `SERIAL(hex) NAME,NAME` for each certificate. */
 async function traefikCertificates(
-  lab: Lab,
+  { lab, mesh, traefikApiPort }: ProbeContext,
   { id, from }: RecordProbe,
-  places: RecordPlaces,
 ): Promise<ServiceObservation> {
   const path = "/api/certificates?per_page=1000";
-  const to = `127.0.0.1:${places.traefikApiPort} in ${places.mesh}`;
+  const to = `127.0.0.1:${traefikApiPort} in ${mesh}`;
   const common = { kind: "record", id, from, to, request: `GET ${path}` } as const;
-  const asked = { address: "127.0.0.1", port: places.traefikApiPort, path };
+  const asked = { address: "127.0.0.1", port: traefikApiPort, path };
   try {
-    const { status, body } = await exchangeHttp(lab, places.mesh, asked, BOUND.exchangeMs);
+    const { status, body } = await exchangeHttp(lab, mesh, asked, BOUND.exchangeMs);
     const list = JSON.parse(body) as { serialNumber?: string; sans?: string[] }[];
     const held = list.map(
       ({ serialNumber = "", sans = [] }) => `${serialNumber.toLowerCase()} ${sans.join(",")}`,
@@ -136,4 +126,66 @@ async function traefikCertificates(
       facts: { held: [] },
     };
   }
+}
+
+const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+/* `proxy_ssl_trusted_certificate PATH;` of Nginx, `"rootCAs": ["PATH"]` and `"caCertificates"` of Traefik. */
+const TRUSTED = /(?:proxy_ssl_trusted_certificate\s+|"(?:rootCAs|caCertificates)":\s*\[\s*")([^;"\s]+)/g;
+
+/** Whom the live configurations trust: facts `trusted`, a line `FILE FINGERPRINT SUBJECT` for each root in each store. */
+function trustStores({ lab, trustFiles }: ProbeContext, { id, from }: RecordProbe): ServiceObservation {
+  const common = {
+    kind: "record",
+    id,
+    from,
+    to: trustFiles.join(", "),
+    request: "roots in the live trust stores",
+  } as const;
+  const absent = trustFiles.find((path) => !existsSync(outside(lab, path)));
+  if (absent)
+    return { ...common, outcome: "unknown", answer: "no file", reason: `${absent} is absent`, facts: {} };
+  const stores = trustFiles.flatMap((path) =>
+    [...readFileSync(outside(lab, path), "utf8").matchAll(TRUSTED)].map(
+      ([, store = ""]) => `${path} > ${store}`,
+    ),
+  );
+  const trusted = [...new Set(stores)].flatMap((each) => rootsIn(lab, each));
+  return {
+    ...common,
+    outcome: "answered",
+    answer: `${trusted.length} roots in ${new Set(stores).size} stores`,
+    facts: { trusted },
+  };
+}
+
+function rootsIn(lab: Lab, store: string): string[] {
+  const path = outside(lab, store.split(" > ")[1] ?? "");
+  const pems = existsSync(path) ? (readFileSync(path, "utf8").match(PEM) ?? []) : [];
+  if (pems.length === 0) return [`${store} no-certificate`];
+  return pems.map((pem) => {
+    const { fingerprint256, subject } = new X509Certificate(pem);
+    return `${store} ${fingerprint256} ${subject.replaceAll("\n", ", ")}`;
+  });
+}
+
+async function secondConverge(
+  { convergeAgain }: ProbeContext,
+  { id, from }: RecordProbe,
+): Promise<ServiceObservation> {
+  const common = {
+    kind: "record",
+    id,
+    from,
+    to: "the lab",
+    request: "converge the same files once more",
+  } as const;
+  if (!convergeAgain)
+    return {
+      ...common,
+      outcome: "unknown",
+      answer: "not run",
+      reason: "this run converges nothing",
+      facts: {},
+    };
+  return { ...common, ...(await convergeAgain()) };
 }

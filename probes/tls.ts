@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { connect, type DetailedPeerCertificate } from "node:tls";
-import { type Lab, outside } from "../lab/lab.ts";
+import { outside } from "../lab/lab.ts";
 import { connectTcp } from "../lab/socket.ts";
 import { BOUND } from "../lab/waits.ts";
+import type { ProbeContext } from "./context.ts";
 import type { ServiceObservation } from "./observation.ts";
 import type { TlsProbe } from "./probe.ts";
 
@@ -10,7 +11,7 @@ import type { TlsProbe } from "./probe.ts";
  * One TLS handshake: the chain that the peer shows, and what verification against `roots` and the name says of it. The
  * handshake goes through whatever that says; a refused one is an answer too.
  */
-export function observeTls(lab: Lab, probe: TlsProbe): Promise<ServiceObservation> {
+export function observeTls({ lab, roots }: ProbeContext, probe: TlsProbe): Promise<ServiceObservation> {
   const { id, from, address, port, servername } = probe;
   const common = {
     kind: "tls",
@@ -19,7 +20,7 @@ export function observeTls(lab: Lab, probe: TlsProbe): Promise<ServiceObservatio
     to: `${address}:${port}`,
     request: `TLS handshake for ${servername}`,
   } as const;
-  const ca = readFileSync(outside(lab, probe.roots), "utf8");
+  const ca = readFileSync(outside(lab, roots[probe.roots]), "utf8");
   return new Promise((resolve) => {
     const tcp = connectTcp(lab, from, address, port);
     const tls = connect({

@@ -1,0 +1,306 @@
+import type { RunControl } from "./run.ts";
+
+/** A control's own words; `docs/controls/` lists them. */
+export type CatalogueEntry = Pick<RunControl, "id" | "title" | "severity" | "requirements" | "statement">;
+
+/** The 40 controls. Requirements: R1 default DROP, R2 only 80/443 to Nginx, R3 Nginx sole gateway, R4 Traefik by hostname,
+ * R5 certificates by ACME TLS-ALPN, R6 one internal CA, R7 dual-horizon DNS, R8 all declared, R9 converge idempotent. */
+export const CATALOGUE: readonly CatalogueEntry[] = [
+  entry(
+    "FW-001",
+    "host drops inbound by default",
+    "critical",
+    "R1",
+    "A probe to any host address, port or protocol without a declared ACCEPT gets no answer from any vantage point, and the live default inbound action is DROP.",
+  ),
+  entry(
+    "FW-002",
+    "every guest drops inbound by default",
+    "critical",
+    "R1",
+    "Each guest in the LXC and VM files, including those with no firewall section, is silent on undeclared ports with its listener proven up.",
+  ),
+  entry(
+    "FW-003",
+    "enforcement is live and witnessed",
+    "critical",
+    "R1",
+    "Firewall is on at datacenter, host, guest and NIC level, the live ruleset is the compiled declaration, and each negative probe raises a drop counter or log.",
+  ),
+  entry(
+    "FW-004",
+    "each ACCEPT is narrow and justified",
+    "medium",
+    "R8",
+    "Every declared ACCEPT has direction, source or destination, protocol, port and comment; none is any-to-any; duplicates and shadowed rules are reported.",
+  ),
+  entry(
+    "FW-005",
+    "same policy on IPv6, UDP and ICMP",
+    "high",
+    "R1",
+    "Default-drop results equal on IPv4, IPv6, UDP and ICMP; a disabled family has no global address and no listener.",
+  ),
+  entry(
+    "EDGE-001",
+    "only 80 and 443 answer on the gateway",
+    "critical",
+    "R2",
+    "A full 1-65535 TCP sweep of the gateway from outside finds exactly {80,443}; the declared UDP set is empty.",
+  ),
+  entry(
+    "EDGE-002",
+    "nothing else answers outside",
+    "critical",
+    "R2",
+    "From outside, the host (incl. 22, 53, 111, 445, 2049, 8006) and every other guest answer on no port, also with a forged internal source address.",
+  ),
+  entry(
+    "EDGE-003",
+    "public TLS ends at Nginx",
+    "high",
+    "R3",
+    "Each public name on 443 presents a valid, unexpired, name-matching chain to the approved public roots, ended at Nginx.",
+  ),
+  entry(
+    "EDGE-004",
+    "TLS floor at the edge",
+    "high",
+    "R3",
+    "TLS 1.0/1.1 and undeclared suites are refused; 1.2/1.3 with declared suites succeed.",
+  ),
+  entry(
+    "EDGE-005",
+    "Nginx forwards only to Traefik",
+    "critical",
+    "R3",
+    "Every request through Nginx arrives from the gateway at Traefik; every proxy_pass target is Traefik; Nginx opens no connection to any backend.",
+  ),
+  entry(
+    "EDGE-006",
+    "unknown host and proxy abuse refused",
+    "high",
+    "R3 R4",
+    "Undeclared Host/SNI, SNI other than Host, absolute-URI, CONNECT and raw-IP requests reach no backend.",
+  ),
+  entry(
+    "RTE-001",
+    "only Nginx reaches Traefik",
+    "critical",
+    "R3",
+    "Traefik's ports answer Nginx and the declared ACME validator (Step-CA), and no other source.",
+  ),
+  entry(
+    "RTE-002",
+    "declared host reaches its backend",
+    "high",
+    "R4",
+    "For each declared name a one-time canary arrives at exactly the declared backend address and port.",
+  ),
+  entry(
+    "RTE-003",
+    "undeclared host is refused",
+    "high",
+    "R4",
+    "Undeclared, mixed-case, trailing-dot, port-suffixed, wildcard and IP-literal hosts get no backend canary (normal forms of a declared name excepted).",
+  ),
+  entry(
+    "RTE-004",
+    "hostname alone decides",
+    "medium",
+    "R4",
+    "Changing path, query, method or any other header never changes the chosen backend.",
+  ),
+  entry(
+    "RTE-005",
+    "live routers equal declared routers",
+    "high",
+    "R4 R8",
+    "Routers, services and entrypoints in Traefik's runtime equal the declaration; API/dashboard answers no undeclared source.",
+  ),
+  entry(
+    "SEG-001",
+    "undeclared pairs are blocked",
+    "critical",
+    "R1",
+    "For every (source, destination, protocol, port) pair not declared, the probe is blocked-proven; matrix coverage is stated.",
+  ),
+  entry(
+    "SEG-002",
+    "declared pairs work",
+    "high",
+    "R8",
+    "Every declared ACCEPT pair connects end to end, at both ends.",
+  ),
+  entry(
+    "SEG-003",
+    "no way round Traefik",
+    "critical",
+    "R3 R4",
+    "A backend's service port answers Traefik and its declared sources only; Nginx, peers and outside are blocked.",
+  ),
+  entry(
+    "SEG-004",
+    "declared egress only",
+    "medium",
+    "",
+    'Where outbound rules are declared, a guest reaches only those; where not, the report says "egress open by declaration".',
+  ),
+  entry(
+    "PKI-001",
+    "Traefik certificates come by ACME TLS-ALPN-01",
+    "high",
+    "R5",
+    "Traefik's internal leafs chain to the Step-CA root and the CA log shows the order's validated challenge as tls-alpn-01.",
+  ),
+  entry(
+    "PKI-002",
+    "Step-CA is the only internal CA",
+    "critical",
+    "R6",
+    "Every internal TLS endpoint chains to the pinned root fingerprint, and trust stores hold no other private root.",
+  ),
+  entry(
+    "PKI-003",
+    "CA refuses what is not declared",
+    "high",
+    "R5 R6",
+    "Orders for undeclared or external names, or by a disabled challenge or provisioner, are refused.",
+  ),
+  entry(
+    "PKI-004",
+    "CA reachable by declared clients only",
+    "critical",
+    "R1 R6",
+    "Step-CA's API answers only declared sources.",
+  ),
+  entry(
+    "PKI-005",
+    "renewal before expiry",
+    "high",
+    "R5",
+    "No leaf is past its renewal point plus margin, lifetimes equal policy, and a forced renewal changes the serial with no failed request.",
+  ),
+  entry(
+    "PKI-006",
+    "internal hops are encrypted and verified",
+    "high",
+    "",
+    "Nginx to Traefik and Traefik to HTTPS backends verify chain and name; a wrong-CA or wrong-name backend is refused; plaintext hops are listed.",
+  ),
+  entry(
+    "DNS-001",
+    "external view gives the gateway",
+    "high",
+    "R7",
+    "Every public name answers exactly {the gateway's address} in the external view, same over UDP and TCP.",
+  ),
+  entry(
+    "DNS-002",
+    "internal view gives the direct address",
+    "high",
+    "R7",
+    "Every declared internal name answers exactly its guest's declared IP; no stale or extra record.",
+  ),
+  entry(
+    "DNS-003",
+    "no leak between views",
+    "critical",
+    "R7",
+    "No internal name or address appears in any external answer, section or record type (A, AAAA, CNAME, PTR, SRV, TXT, ANY); the view cannot be chosen by ECS, case or source port.",
+  ),
+  entry(
+    "DNS-004",
+    "internal queries stay inside",
+    "high",
+    "R7",
+    "Queries for the internal zone, incl. NXDOMAIN and PTR, cause no packet to any upstream resolver.",
+  ),
+  entry(
+    "DNS-005",
+    "no transfer, no open recursion",
+    "high",
+    "R7",
+    "AXFR/IXFR and recursion are refused to undeclared clients.",
+  ),
+  entry(
+    "CFG-001",
+    "files valid and consistent",
+    "high",
+    "R8",
+    "The three files validate, have no duplicate or unknown keys, and agree on ids, IPs, names, ports and references.",
+  ),
+  entry(
+    "CFG-002",
+    "live equals declared, both ways",
+    "critical",
+    "R8",
+    "Firewall, DNS, routes and certs found live equal the compiled declaration; an entry removed from the files is gone live.",
+  ),
+  entry(
+    "CFG-003",
+    "converge is idempotent",
+    "high",
+    "R9",
+    "A second converge changes no file, rule, service or cert serial, and conformance results are equal.",
+  ),
+  entry(
+    "CFG-004",
+    "no open window",
+    "high",
+    "R1 R9",
+    "During create, converge, firewall reload and reboot, a continuous prober never sees an undeclared port open.",
+  ),
+  entry(
+    "CFG-005",
+    "verified before merge",
+    "high",
+    "R9",
+    "Each change to the files has a signed pre-merge result for its commit and an approved reachability diff.",
+  ),
+  entry(
+    "AUD-001",
+    "nightly and complete",
+    "high",
+    "",
+    "The last complete run is under 26 h old and every control has a verdict; totals add up; gaps in the ledger are listed.",
+  ),
+  entry(
+    "AUD-002",
+    "signed and chained",
+    "high",
+    "",
+    "Verification passes on this run and the previous 30 with the pinned key and the outside head.",
+  ),
+  entry(
+    "AUD-003",
+    "waivers are governed",
+    "medium",
+    "",
+    "Each waiver names owner, reason, ticket and UTC expiry within 90 days; expired, unused or over-broad waivers fail.",
+  ),
+  entry(
+    "AUD-004",
+    "seeded faults are caught",
+    "high",
+    "",
+    "Each critical control fails when its violation is planted in a lab copy; last proof is under 30 days old.",
+  ),
+];
+
+function entry(
+  id: string,
+  title: string,
+  severity: CatalogueEntry["severity"],
+  requirements: string,
+  statement: string,
+): CatalogueEntry {
+  return { id, title, severity, requirements: requirements.split(" ").filter(Boolean), statement };
+}
+
+/** The entry of a control; a TypeError for an id that the catalogue lacks: a defect of the caller. */
+export function catalogued(id: string): CatalogueEntry {
+  const found = CATALOGUE.find((each) => each.id === id);
+  if (!found) throw new TypeError(`no control ${id}`);
+  return found;
+}

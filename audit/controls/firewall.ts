@@ -1,0 +1,91 @@
+import type { Estate, Guest } from "../../policy/estate.ts";
+import { places } from "../../policy/place.ts";
+import { countFlows } from "../../probes/flow-key.ts";
+import type { PacketProbe } from "../../probes/probe.ts";
+import type { Control } from "../control.ts";
+import { declaredAt } from "../declared.ts";
+import type { Check } from "../finding.ts";
+import { denialCheck, isByRule, isStanding, type JudgedFlow } from "../packets.ts";
+import { sweep, sweepKeys, twins } from "../sweep.ts";
+
+/** The sampled sweep of a destination from everybody else. */
+export function sweepsTo(estate: Estate, to: string): PacketProbe[] {
+  return places(estate)
+    .filter(({ id }) => id !== to)
+    .map(({ id }) => sweep(estate, id, to));
+}
+
+/** `730 of 1,310,710 flows`: what a sampled sweep of so many pairs asks, of all that the statement speaks of. */
+export function sampleWords(estate: Estate, pairs: number): string {
+  const ALL_FLOWS_OF_A_PAIR = 2 * 65_535 + 1;
+  const asked = pairs * countFlows(sweepKeys(estate));
+  return `${asked.toLocaleString("en-US")} of ${(pairs * ALL_FLOWS_OF_A_PAIR).toLocaleString("en-US")} flows`;
+}
+
+/** An ACCEPT by rule is declared; a standing accept is Proxmox's own, and fails only where `wan` profits. */
+export function permitsDeclared({ from, decision }: JudgedFlow): boolean {
+  return isByRule(decision) || (isStanding(decision) && from !== "wan");
+}
+
+const hostDrops: Control = {
+  id: "FW-001",
+  sampled: (estate) => sampleWords(estate, places(estate).length - 1),
+  probes: (estate) => [...sweepsTo(estate, "host"), ...twins(estate, "host")],
+  judge: (estate, seen) => [
+    ...sweepsTo(estate, "host").map(({ id, from }) =>
+      denialCheck(estate, seen, {
+        title: `${from} reaches only what is declared on the host`,
+        seen: [seen.packets(id)],
+        twins: twins(estate, "host"),
+        permits: permitsDeclared,
+        expected: "no packet arrives without a declared ACCEPT or a standing accept",
+        destination: "the host",
+      }),
+    ),
+    defaultPolicy(estate, seen.packets(sweep(estate, "lan", "host").id).accounts),
+  ],
+};
+
+/** The live default action: the last, unconditional line of the host's inbound chain counted what nothing else took. */
+function defaultPolicy(
+  estate: Estate,
+  accounts: readonly { chain: string; rule: string; gain: number }[],
+): Check {
+  const { policyIn, position } = estate.host.firewall;
+  const last = accounts.find(({ chain, rule }) => chain === "PVEFW-HOST-IN" && rule === "-j DROP");
+  const passes = policyIn === "DROP" && last !== undefined;
+  return {
+    title: "the live default inbound action is DROP",
+    result: passes ? "pass" : "fail",
+    expected: "default_input_policy DROP, live as the last line of PVEFW-HOST-IN",
+    observed: `declared ${policyIn}; ${last ? `PVEFW-HOST-IN -j DROP counted ${last.gain}` : "its last line counted nothing"}`,
+    ...(passes
+      ? {}
+      : { disagreement: policyIn === "DROP" ? ("converge fault" as const) : ("intent gap" as const) }),
+    declared: declaredAt(estate, position),
+    evidence: [sweep(estate, "lan", "host").id],
+  };
+}
+
+const guestsDrop: Control = {
+  id: "FW-002",
+  sampled: (estate) => sampleWords(estate, estate.guests.length * (places(estate).length - 1)),
+  probes: (estate) => estate.guests.flatMap(({ id }) => [...sweepsTo(estate, id), ...twins(estate, id)]),
+  judge: (estate, seen) =>
+    estate.guests.map((guest) =>
+      denialCheck(estate, seen, {
+        title: `guest ${guest.id} (${guest.name}) is silent on undeclared ports`,
+        seen: sweepsTo(estate, guest.id).map(({ id }) => seen.packets(id)),
+        twins: twins(estate, guest.id),
+        permits: ({ decision }) => isByRule(decision) || isStanding(decision),
+        expected: "no packet arrives without a declared ACCEPT",
+        destination: destination(guest),
+      }),
+    ),
+};
+
+export function destination(guest: Guest): string {
+  return `guest ${guest.id} (${guest.name})`;
+}
+
+export const FIREWALL_CONTROLS: readonly Control[] = [hostDrops, guestsDrop];

@@ -1,0 +1,193 @@
+import { type Estate, guestOf, type Route } from "../../policy/estate.ts";
+import { places } from "../../policy/place.ts";
+import type { DnsProbe, PacketProbe, RecordProbe, TcpProbe, TlsProbe } from "../../probes/probe.ts";
+import type { Control, Observations } from "../control.ts";
+import { declaredAt } from "../declared.ts";
+import type { Check } from "../finding.ts";
+import { denialCheck, isByRule } from "../packets.ts";
+import { connection } from "../sweep.ts";
+import { service } from "./edge.ts";
+import { sampleWords, sweepsTo } from "./firewall.ts";
+
+function handshake(from: string, address: string, port: number, servername: string): TlsProbe {
+  const id = `tls ${from} > ${address}:${port} ${servername}`;
+  return { kind: "tls", id, from, address, port, servername, roots: "internal" };
+}
+
+/** What Traefik shows Nginx for a declared name. */
+function served(estate: Estate, { hostname }: Route): TlsProbe {
+  return handshake(guestOf(estate, "gateway").id, guestOf(estate, "mesh").address, 443, hostname);
+}
+
+const ORDERS: RecordProbe = { kind: "record", id: "record ca-orders", from: "ca", record: "ca-orders" };
+const TRUST: RecordProbe = {
+  kind: "record",
+  id: "record trust-stores",
+  from: "edge, mesh",
+  record: "trust-stores",
+};
+
+/** What the validator resolves a certified name to: it must be where the ACME client listens. */
+function casAnswer(estate: Estate, { hostname }: Route): DnsProbe {
+  const { id } = guestOf(estate, "ca");
+  const server = estate.host.address;
+  return {
+    kind: "dns",
+    id: `dns ${id} > ${server} A ${hostname}`,
+    from: id,
+    server,
+    transport: "udp",
+    name: hostname,
+    type: "A",
+  };
+}
+
+const byAcme: Control = {
+  id: "PKI-001",
+  probes: (estate) => [
+    ORDERS,
+    ...estate.routes.flatMap((route) => [served(estate, route), casAnswer(estate, route)]),
+  ],
+  judge: (estate, seen) =>
+    estate.routes.flatMap((route) => [
+      chainCheck(estate, seen, route),
+      orderCheck(estate, seen, route),
+      viewCheck(estate, seen, route),
+    ]),
+};
+
+function chainCheck(estate: Estate, seen: Observations, route: Route): Check {
+  const { id, facts, answer, outcome } = seen.service(served(estate, route).id);
+  const names = Array.isArray(facts.names) ? facts.names : [];
+  return service(outcome, facts.authorized === true && names.length === 1 && names[0] === route.hostname, {
+    title: `Traefik's certificate for ${route.hostname} chains to Step-CA's root`,
+    expected: `a chain to the pinned root that names ${route.hostname} alone`,
+    observed: answer,
+    reason: `Traefik's certificate for ${route.hostname}: ${answer}`,
+    declared: declaredAt(estate, route.position),
+    evidence: [id],
+  });
+}
+
+/** The certificate on the wire is one of the CA's record, and its order was validated by tls-alpn-01. */
+function orderCheck(estate: Estate, seen: Observations, route: Route): Check {
+  const shown = seen.service(served(estate, route).id);
+  const record = seen.service(ORDERS.id);
+  const issued = Array.isArray(record.facts.issued) ? record.facts.issued : [];
+  const serial = String(shown.facts.serial ?? "").replace(/^0+/, "");
+  const line = issued.find((each) => each.split(" ")[0] === serial);
+  const expected = `${route.hostname} ${estate.ca.provisioner} tls-alpn-01`;
+  const outcome = record.outcome === "unknown" ? "unknown" : shown.outcome;
+  return service(outcome, line === `${serial} ${expected}`, {
+    title: `the certificate for ${route.hostname} came by tls-alpn-01`,
+    expected: `serial ${serial || "of the certificate"} in the CA's record: ${expected}`,
+    observed: line ?? `serial ${serial || "none"} is not in the CA's record`,
+    reason: line
+      ? `the CA's record says: ${line}`
+      : `the certificate that Traefik shows for ${route.hostname} (${shown.answer}) is not in the CA's record`,
+    declared: declaredAt(estate, route.position),
+    evidence: [shown.id, record.id],
+  });
+}
+
+function viewCheck(estate: Estate, seen: Observations, route: Route): Check {
+  const { id, facts, answer, outcome } = seen.service(casAnswer(estate, route).id);
+  const mesh = guestOf(estate, "mesh").address;
+  const answers = Array.isArray(facts.answers) ? facts.answers : [];
+  return service(outcome, answers.length === 1 && answers[0] === `${route.hostname} A ${mesh}`, {
+    title: `Step-CA resolves ${route.hostname} to where Traefik listens`,
+    expected: `A ${mesh}`,
+    observed: answer,
+    reason: `in the CA's view ${route.hostname} is ${answer}: tls-alpn-01 would be answered elsewhere`,
+    declared: declaredAt(estate, route.position),
+    evidence: [id],
+  });
+}
+
+interface Endpoint {
+  readonly title: string;
+  readonly probe: TlsProbe;
+}
+
+/** Every internal TLS endpoint: Traefik under each name, each https backend, Step-CA's API. */
+function endpoints(estate: Estate): Endpoint[] {
+  const mesh = guestOf(estate, "mesh").id;
+  const ca = guestOf(estate, "ca").address;
+  const { dnsName, port } = estate.ca;
+  return [
+    ...estate.routes.map((route) => ({
+      title: `Traefik as ${route.hostname}`,
+      probe: served(estate, route),
+    })),
+    ...estate.routes
+      .filter(({ tls }) => tls)
+      .map((route) => ({
+        title: `guest ${route.guestId} as ${route.hostname}`,
+        probe: handshake(mesh, route.address, route.port, route.hostname),
+      })),
+    { title: `Step-CA as ${dnsName}`, probe: handshake(mesh, ca, port, dnsName) },
+  ];
+}
+
+const onlyCa: Control = {
+  id: "PKI-002",
+  probes: (estate) => [TRUST, ...endpoints(estate).map(({ probe }) => probe)],
+  judge: (estate, seen) => {
+    const trusted = seen.service(TRUST.id);
+    const lines = Array.isArray(trusted.facts.trusted) ? trusted.facts.trusted : [];
+    const roots = [...new Set(lines.map((line) => line.split(" ")[3] ?? ""))];
+    const [pinned = ""] = roots;
+    return [
+      ...endpoints(estate).map(({ title, probe }) => pinnedCheck(seen, title, probe, pinned)),
+      service(trusted.outcome, roots.length === 1 && /^[0-9A-F:]{95}$/.test(pinned), {
+        title: "the trust stores of Nginx and Traefik hold one root alone",
+        expected: "one root in every store",
+        observed: `${trusted.answer}: ${roots.map((each) => each.slice(0, 23)).join(", ")}`,
+        reason: `the stores hold ${roots.length} roots: ${lines.join("; ")}`,
+        evidence: [trusted.id],
+      }),
+    ];
+  },
+};
+
+function pinnedCheck(seen: Observations, title: string, probe: TlsProbe, pinned: string): Check {
+  const { id, facts, answer, outcome } = seen.service(probe.id);
+  const chain = Array.isArray(facts.chain) ? facts.chain : [];
+  return service(outcome, facts.authorized === true && pinned !== "" && chain.at(-1) === pinned, {
+    title: `${title} chains to the pinned root`,
+    expected: `verified, root ${pinned.slice(0, 23)}`,
+    observed: `${answer}${chain.length ? `, chain ends in ${String(chain.at(-1)).slice(0, 23)}` : ""}`,
+    reason: `${title}: ${answer}`,
+    evidence: [id],
+  });
+}
+
+function sweepsToCa(estate: Estate): PacketProbe[] {
+  return sweepsTo(estate, guestOf(estate, "ca").id);
+}
+
+/** The declared client that shows the CA alive: Traefik, which orders there. */
+function caTwin(estate: Estate): TcpProbe {
+  return connection(estate, guestOf(estate, "mesh").id, guestOf(estate, "ca").id, estate.ca.port);
+}
+
+const declaredClients: Control = {
+  id: "PKI-004",
+  sampled: (estate) => sampleWords(estate, places(estate).length - 1),
+  probes: (estate) => [...sweepsToCa(estate), caTwin(estate)],
+  judge: (estate, seen) => {
+    const { id: ca, name } = guestOf(estate, "ca");
+    return sweepsToCa(estate).map(({ id, from }) =>
+      denialCheck(estate, seen, {
+        title: `${from} reaches Step-CA only as declared`,
+        seen: [seen.packets(id)],
+        twins: [caTwin(estate)],
+        permits: ({ decision }) => from !== "wan" && isByRule(decision),
+        expected: "Step-CA answers declared sources only, and never wan",
+        destination: `Step-CA (guest ${ca}, ${name})`,
+      }),
+    );
+  },
+};
+
+export const PKI_CONTROLS: readonly Control[] = [byAcme, onlyCa, declaredClients];

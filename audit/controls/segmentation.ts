@@ -1,0 +1,165 @@
+import { type Estate, guestOf } from "../../policy/estate.ts";
+import { describeDecider } from "../../policy/explain.ts";
+import { places } from "../../policy/place.ts";
+import type { Probe, TcpProbe } from "../../probes/probe.ts";
+import type { Control, Observations } from "../control.ts";
+import { declaredAt } from "../declared.ts";
+import { expectation } from "../expectation.ts";
+import type { Check } from "../finding.ts";
+import { admittedBy, denialCheck, isByRule } from "../packets.ts";
+import { connection, declaredPorts, isDeclared, sweep, twins } from "../sweep.ts";
+import { destination, permitsDeclared, sampleWords, sweepsTo } from "./firewall.ts";
+
+interface Pair {
+  readonly from: string;
+  readonly to: string;
+  readonly name: string;
+}
+
+/** Every ordered pair: all places as sources, the host and the guests as destinations. */
+function pairs(estate: Estate): Pair[] {
+  return places(estate).flatMap((to) =>
+    to.destination
+      ? places(estate)
+          .filter((from) => from.id !== to.id)
+          .map((from) => ({
+            from: from.id,
+            to: to.id,
+            name: to.id === "host" ? "the host" : `guest ${to.id} (${to.name})`,
+          }))
+      : [],
+  );
+}
+
+const undeclaredBlocked: Control = {
+  id: "SEG-001",
+  sampled: (estate) => sampleWords(estate, pairs(estate).length),
+  probes: (estate) => [
+    ...pairs(estate).map(({ from, to }) => sweep(estate, from, to)),
+    ...places(estate).flatMap(({ id, destination: judged }) => (judged ? twins(estate, id) : [])),
+  ],
+  judge: (estate, seen) =>
+    pairs(estate).map(({ from, to, name }) =>
+      denialCheck(estate, seen, {
+        title: `${from} > ${to}: undeclared flows are blocked`,
+        seen: [seen.packets(sweep(estate, from, to).id)],
+        twins: twins(estate, to),
+        permits: permitsDeclared,
+        expected: "only declared flows arrive",
+        destination: name,
+      }),
+    ),
+  notes: (estate) => [`matrix: ${pairs(estate).length} of ${pairs(estate).length} ordered pairs probed`],
+};
+
+/** Each declared TCP flow between two places: a connection by the sender's own stack. */
+function declaredConnections(estate: Estate): TcpProbe[] {
+  return pairs(estate).flatMap(({ from, to }) =>
+    declaredPorts(estate)
+      .filter((port) => isDeclared(estate, from, to, `tcp/${port}`))
+      .map((port) => connection(estate, from, to, port)),
+  );
+}
+
+const declaredWork: Control = {
+  id: "SEG-002",
+  probes: (estate) => [
+    ...declaredConnections(estate),
+    ...pairs(estate).map(({ from, to }) => sweep(estate, from, to)),
+  ],
+  judge: (estate, seen) => [
+    ...declaredConnections(estate).map((probe) => connectionCheck(estate, seen, probe)),
+    ...pairs(estate).flatMap((pair) => datagramChecks(estate, seen, pair)),
+  ],
+};
+
+function connectionCheck(estate: Estate, seen: Observations, { id, from, to, port }: TcpProbe): Check {
+  const { facts, answer, outcome } = seen.service(id);
+  const admitted = admittedBy(expectation(estate, from, to, `tcp/${port}`));
+  const common = {
+    title: `${from} > ${to} tcp/${port} connects`,
+    expected: "connected",
+    observed: answer,
+    ...("position" in admitted ? { declared: declaredAt(estate, admitted.position) } : {}),
+    decider: describeDecider(admitted),
+    evidence: [id],
+  };
+  if (facts.connected === true) return { ...common, result: "pass" };
+  if (outcome === "unknown") return { ...common, result: "inconclusive", reason: answer };
+  const reason = `${to} tcp/${port} is declared open to ${from}, but ${outcome === "silent" ? "nothing answers" : answer}: start its server, or remove the rule`;
+  return { ...common, result: "fail", reason, disagreement: "converge fault" };
+}
+
+/** What a rule accepts besides TCP: the packet must arrive. */
+function datagramChecks(estate: Estate, seen: Observations, { from, to }: Pair): Check[] {
+  const probe = sweep(estate, from, to);
+  const observation = seen.packets(probe.id);
+  const arrived = new Set([
+    ...(observation.outcomes.delivered ?? []),
+    ...(observation.outcomes["no-listener"] ?? []),
+  ]);
+  const declared = probe.keys.filter((key) => !key.startsWith("tcp/") && isDeclared(estate, from, to, key));
+  return declared.map((key): Check => {
+    const admitted = admittedBy(expectation(estate, from, to, key));
+    const here = holds(arrived, key);
+    return {
+      title: `${from} > ${to} ${key} arrives`,
+      result: here ? "pass" : "fail",
+      expected: "delivered",
+      observed: here ? "delivered" : "not delivered",
+      ...(here
+        ? {}
+        : {
+            reason: `${key} is declared open from ${from} to ${to}, but does not arrive`,
+            disagreement: "converge fault" as const,
+          }),
+      ...("position" in admitted ? { declared: declaredAt(estate, admitted.position) } : {}),
+      evidence: [probe.id],
+    };
+  });
+}
+
+/* Outcomes are folded: `udp/52-54` holds `udp/53`. */
+function holds(folded: ReadonlySet<string>, key: string): boolean {
+  const [proto, number] = key.split("/");
+  return [...folded].some((each) => {
+    const [eachProto, range = ""] = each.split("/");
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return eachProto === proto && Number(number) >= first && Number(number) <= last;
+  });
+}
+
+const noWayRound: Control = {
+  id: "SEG-003",
+  sampled: (estate) => sampleWords(estate, routedGuests(estate).length * (places(estate).length - 1)),
+  probes: (estate) =>
+    routedGuests(estate).flatMap(({ id }): Probe[] => [
+      ...sweepsTo(estate, id),
+      ...twinsFromMesh(estate, id),
+    ]),
+  judge: (estate, seen) =>
+    routedGuests(estate).map((guest) =>
+      denialCheck(estate, seen, {
+        title: `${destination(guest)} answers Traefik and its declared sources only`,
+        seen: sweepsTo(estate, guest.id).map(({ id }) => seen.packets(id)),
+        twins: twinsFromMesh(estate, guest.id),
+        permits: ({ from, decision }) =>
+          isByRule(decision) && from !== "wan" && from !== guestOf(estate, "gateway").id,
+        expected: "Nginx, peers and outside are blocked",
+        destination: destination(guest),
+      }),
+    ),
+};
+
+function routedGuests(estate: Estate) {
+  return estate.guests.filter(({ id }) => estate.routes.some(({ guestId }) => guestId === id));
+}
+
+function twinsFromMesh(estate: Estate, id: string): TcpProbe[] {
+  const mesh = guestOf(estate, "mesh").id;
+  return estate.routes
+    .filter(({ guestId }) => guestId === id)
+    .map(({ port }) => connection(estate, mesh, id, port));
+}
+
+export const SEGMENTATION_CONTROLS: readonly Control[] = [undeclaredBlocked, declaredWork, noWayRound];

@@ -1,0 +1,204 @@
+import type { Estate } from "../policy/estate.ts";
+import { describeDecider } from "../policy/explain.ts";
+import type { Decision } from "../policy/flow.ts";
+import { expandFlowKeys, type FlowKey, foldFlowKeys } from "../probes/flow-key.ts";
+import type { PacketObservation } from "../probes/observation.ts";
+import type { TcpProbe } from "../probes/probe.ts";
+import type { Observations } from "./control.ts";
+import { declaredAt } from "./declared.ts";
+import { expectation } from "./expectation.ts";
+import type { Check, Proofs } from "./finding.ts";
+
+/** One flow of an observation: what the model says and what the packet did. */
+export interface JudgedFlow {
+  readonly from: string;
+  readonly to: string;
+  readonly key: FlowKey;
+  readonly arrived: boolean;
+  readonly unknown: boolean;
+  readonly decision: Decision;
+}
+
+const MISSED = new Set(["dropped", "rejected", "no-route"]);
+
+/** Each single flow of an observation beside the model's decision of it. */
+export function judgeFlows(estate: Estate, seen: PacketObservation): JudgedFlow[] {
+  return Object.entries(seen.outcomes).flatMap(([outcome, keys]) =>
+    expandFlowKeys(keys ?? []).map((key) => ({
+      from: seen.from,
+      to: seen.to,
+      key,
+      arrived: outcome === "delivered" || outcome === "no-listener",
+      unknown: !MISSED.has(outcome) && outcome !== "delivered" && outcome !== "no-listener",
+      decision: expectation(estate, seen.from, seen.to, key, seen.source, seen.sport),
+    })),
+  );
+}
+
+/** The last hop of an accept names what let it in; an accept has always one. */
+export function admittedBy({ hops, decider }: Decision) {
+  return hops.at(-1)?.decider ?? decider;
+}
+
+/** Whether one of Proxmox's standing accepts, which no file can stop, lets it through. */
+export function isStanding(decision: Decision): boolean {
+  return decision.verdict === "accept" && admittedBy(decision).kind === "standing";
+}
+
+/** Whether a declared rule lets it through. */
+export function isByRule(decision: Decision): boolean {
+  return decision.verdict === "accept" && admittedBy(decision).kind === "rule";
+}
+
+interface Denial {
+  readonly title: string;
+  readonly seen: readonly PacketObservation[];
+  /** Connections that show the destination alive; one that succeeds is the positive twin. */
+  readonly twins: readonly TcpProbe[];
+  /** What this control lets through. */
+  readonly permits: (flow: JudgedFlow) => boolean;
+  readonly expected: string;
+  /** Name of the destination, for a sentence. */
+  readonly destination: string;
+}
+
+/** Judges a denial: what may not arrive did not, each absent packet is accounted for, and the destination lives. */
+export function denialCheck(estate: Estate, all: Observations, denial: Denial): Check {
+  const { title, seen, expected } = denial;
+  const flows = seen.flatMap((each) => judgeFlows(estate, each));
+  const leaks = flows.filter((flow) => flow.arrived && !denial.permits(flow));
+  const unknown = flows.filter((flow) => flow.unknown);
+  const proofs = proofsOf(all, denial, flows);
+  const common = {
+    title,
+    expected,
+    proofs,
+    evidence: [...seen.map(({ id }) => id), ...denial.twins.map(({ id }) => id)],
+  };
+  const [leak] = leaks;
+  if (leak) return { ...common, result: "fail", ...leakWords(estate, denial, leaks, leak) };
+  if (unknown.length) {
+    const observed = `${unknown.length} of ${flows.length} packets: could not tell (${inWords(unknown)})`;
+    const reason = seen.find((each) => each.reason)?.reason ?? "sent is not captured + accounted";
+    return { ...common, result: "inconclusive", observed, reason };
+  }
+  const elsewhere = accountsElsewhere(estate, seen);
+  const observed = `${flows.filter((flow) => !flow.arrived).length} of ${flows.length} packets did not arrive`;
+  if (elsewhere)
+    return { ...common, result: "fail", observed, reason: elsewhere, disagreement: "model fault" };
+  if (!proofs.twin) {
+    const reason = `no positive twin: ${denial.destination} was not shown alive (${twinWords(all, denial.twins)})`;
+    return { ...common, result: "inconclusive", observed, reason };
+  }
+  return { ...common, result: "pass", observed, ...defaultDecider(flows) };
+}
+
+function leakWords(estate: Estate, denial: Denial, leaks: readonly JudgedFlow[], leak: JudgedFlow) {
+  const { decision } = leak;
+  const admitted = admittedBy(decision);
+  const intent = decision.verdict === "accept";
+  const decider = intent ? admitted : decision.decider;
+  const position = "position" in decider ? decider.position : undefined;
+  const reason = intent
+    ? `${denial.destination} is reached from ${leak.from} on ${inWords(leaks)}, let in by ${describeDecider(admitted)}: narrow or remove it`
+    : `${denial.destination} is reached from ${leak.from} on ${inWords(leaks)}, and no declared rule allows it: the live firewall is not the declared one (${describeDecider(decider)} should have stopped it); converge again, or declare the rule`;
+  return {
+    observed: `${leaks.length} arrived: ${[...new Set(leaks.map(({ from }) => from))].join(", ")} on ${inWords(leaks)}`,
+    reason,
+    disagreement: intent ? ("intent gap" as const) : ("converge fault" as const),
+    ...(position ? { declared: declaredAt(estate, position) } : {}),
+    decider: describeDecider(decider),
+  };
+}
+
+/** The deciding rule of the denied flows, most flows first: the declaration's line or default policy. */
+function defaultDecider(flows: readonly JudgedFlow[]): Pick<Check, "decider"> {
+  const deciders = flows
+    .filter((flow) => !flow.arrived)
+    .map((flow) => describeDecider(flow.decision.decider));
+  const groups = [...Map.groupBy(deciders, (each) => each)].sort(([, a], [, b]) => b.length - a.length);
+  const [most] = groups;
+  return most ? { decider: `${most[0]}${groups.length > 1 ? `, and ${groups.length - 1} more` : ""}` } : {};
+}
+
+function proofsOf(
+  all: Observations,
+  { seen, twins, destination }: Denial,
+  flows: readonly JudgedFlow[],
+): Proofs {
+  const sent = sum(seen.map((each) => each.sent));
+  const captured = sum(seen.map((each) => each.captured));
+  const accounted = sum(seen.flatMap((each) => each.accounts.map(({ gain }) => gain)));
+  const twin = twins.map(({ id }) => all.service(id)).find(({ facts }) => facts.connected === true);
+  const senders = [...new Set(seen.map(({ from }) => from))].join(", ");
+  const delivered = twins.length ? undefined : reachedByPacket(flows, destination);
+  return {
+    stimulus: `${sent} packets left ${senders}`,
+    silence: `${captured} were captured at ${destination}, all of them allowed; ${sent - captured} were not`,
+    ...(accounted === sent - captured ? { drop: `${accounted} counted by ${accountWords(seen)}` } : {}),
+    ...(twin ? { twin: `${twin.request} from ${twin.from}: ${twin.answer}` } : {}),
+    ...(delivered ? { twin: delivered } : {}),
+  };
+}
+
+/* Where no rule opens a TCP port, an allowed packet that arrived shows that the way is open. */
+function reachedByPacket(flows: readonly JudgedFlow[], destination: string): string | undefined {
+  const reached = flows.find((flow) => flow.arrived && flow.decision.verdict === "accept");
+  return reached && `${reached.key} from ${reached.from} arrived at ${destination}, as allowed`;
+}
+
+function twinWords(all: Observations, twins: readonly TcpProbe[]): string {
+  if (twins.length === 0) return "nothing is declared to reach it";
+  return twins
+    .map(({ id }) => all.service(id))
+    .map(({ request, from, answer }) => `${request} from ${from}: ${answer}`)
+    .join("; ");
+}
+
+function accountWords(seen: readonly PacketObservation[]): string {
+  const accounts = seen.flatMap(({ accounts: each }) => each);
+  const chains = Map.groupBy(accounts, ({ chain }) => chain);
+  return (
+    [...chains].map(([chain, each]) => `${chain} (+${sum(each.map(({ gain }) => gain))})`).join(", ") ||
+    "nothing"
+  );
+}
+
+/**
+ * The chains in which the kernel counted against those in which the model decided. Where they differ, the packet was
+ * stopped, but not by what the declaration says: undefined where they agree.
+ */
+export function accountsElsewhere(estate: Estate, seen: readonly PacketObservation[]): string | undefined {
+  const missed = seen
+    .flatMap((each) => judgeFlows(estate, each))
+    .filter((flow) => !flow.arrived && !flow.unknown);
+  const expected = countBy(missed, ({ decision }) =>
+    decision.verdict === "accept" ? "none" : decision.decider.chain,
+  );
+  const counted = new Map<string, number>();
+  for (const { chain, gain } of seen.flatMap(({ accounts }) => accounts))
+    counted.set(chain, (counted.get(chain) ?? 0) + gain);
+  const chains = [...new Set([...expected.keys(), ...counted.keys()])].sort();
+  const differing = chains.filter((chain) => (expected.get(chain) ?? 0) !== (counted.get(chain) ?? 0));
+  if (differing.length === 0) return undefined;
+  const words = differing.map(
+    (chain) => `${chain}: model ${expected.get(chain) ?? 0}, kernel ${counted.get(chain) ?? 0}`,
+  );
+  return `stopped elsewhere than the model says (${words.join("; ")})`;
+}
+
+function countBy<T>(items: readonly T[], key: (item: T) => string): Map<string, number> {
+  return new Map([...Map.groupBy(items, key)].map(([name, group]) => [name, group.length]));
+}
+
+/** Flow keys of judged flows in words, folded; a long list ends in a count. */
+export function inWords(flows: readonly JudgedFlow[]): string {
+  const MOST = 8;
+  const keys = foldFlowKeys([...new Set(flows.map(({ key }) => key))]);
+  const shown = keys.slice(0, MOST).join(", ");
+  return keys.length > MOST ? `${shown} and ${keys.length - MOST} more` : shown;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}

@@ -1,0 +1,22 @@
+import type { Lab } from "../lab/lab.ts";
+import type { ServiceObservation } from "./observation.ts";
+import type { Roots } from "./probe.ts";
+
+/** What probes need to know of a lab and can't ask it: where things stand in it. All paths are the lab's. */
+export interface ProbeContext {
+  readonly lab: Lab;
+  readonly places: readonly string[];
+  /** PEM files by what they hold. */
+  readonly roots: Readonly<Record<Roots, string>>;
+  /** Step-CA's JSON log. */
+  readonly caLog: string;
+  /** Namespace and loopback port of Traefik's API. */
+  readonly mesh: string;
+  readonly traefikApiPort: number;
+  /** The live files that say whom a server trusts. */
+  readonly trustFiles: readonly string[];
+  /** Folder of the run, for screenshots; a path of this process. */
+  readonly folder: string;
+  /** Converges the standing lab once more and says what that changed. */
+  readonly convergeAgain?: () => Promise<Pick<ServiceObservation, "outcome" | "answer" | "facts">>;
+}

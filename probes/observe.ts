@@ -1,0 +1,67 @@
+import { observeBrowser } from "./browser.ts";
+import type { ProbeContext } from "./context.ts";
+import { observeDns } from "./dns.ts";
+import { observeHttp } from "./http.ts";
+import type { Observation } from "./observation.ts";
+import { PacketEngine } from "./packets.ts";
+import type { Probe } from "./probe.ts";
+import { observeRecord } from "./record.ts";
+import { observeTcp } from "./tcp.ts";
+import { observeTls } from "./tls.ts";
+
+/** Services are asked side by side, so many at a time; packets one batch at a time, since they share counters. */
+const SERVICES_AT_ONCE = 16;
+
+/** Makes observations in one lab, each probe once: a probe asked for again gives the first observation. */
+export class Prober {
+  readonly #context: ProbeContext;
+  readonly #made = new Map<string, Promise<Observation>>();
+  #engine: Promise<PacketEngine> | undefined;
+
+  constructor(context: ProbeContext) {
+    this.#context = context;
+  }
+
+  /** Observations of all probes, in their order. */
+  async observe(probes: readonly Probe[]): Promise<Observation[]> {
+    for (const probe of probes) if (probe.kind === "packets") await this.#once(probe);
+    const services = probes.filter(({ kind }) => kind !== "packets");
+    for (let at = 0; at < services.length; at += SERVICES_AT_ONCE) {
+      await Promise.all(services.slice(at, at + SERVICES_AT_ONCE).map((probe) => this.#once(probe)));
+    }
+    return Promise.all(probes.map((probe) => this.#once(probe)));
+  }
+
+  async close(): Promise<void> {
+    (await this.#engine)?.close();
+  }
+
+  #once(probe: Probe): Promise<Observation> {
+    const known = this.#made.get(probe.id);
+    if (known) return known;
+    const made = this.#make(probe);
+    this.#made.set(probe.id, made);
+    return made;
+  }
+
+  async #make(probe: Probe): Promise<Observation> {
+    const { lab, places } = this.#context;
+    switch (probe.kind) {
+      case "packets":
+        this.#engine ??= PacketEngine.open(lab, places);
+        return (await this.#engine).observe(probe);
+      case "tcp":
+        return observeTcp(lab, probe);
+      case "dns":
+        return observeDns(lab, probe);
+      case "http":
+        return observeHttp(this.#context, probe);
+      case "tls":
+        return observeTls(this.#context, probe);
+      case "browser":
+        return observeBrowser(this.#context, probe);
+      case "record":
+        return observeRecord(this.#context, probe);
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { readFileSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import type { FullResult, Reporter, Suite, TestCase, TestError, TestResult } from "@playwright/test/reporter";
+import { Finding } from "../audit/finding.ts";
+import { closeRun, type OpenRun, type Run } from "../audit/run.ts";
+import { Observation } from "../probes/observation.ts";
+import { renderSummary, wantsColour } from "./summary.ts";
+import { writeRun } from "./write.ts";
+
+/** What the set-up left in the file that PHX_SESSION names. */
+interface Session extends Pick<Run, "isolation" | "timings"> {
+  readonly open: OpenRun;
+}
+
+/** Collects each control's finding and evidence, and writes the run. It may turn a green run red, never a red one green. */
+export default class ConformanceReporter implements Reporter {
+  readonly #planned: string[] = [];
+  readonly #findings: Finding[] = [];
+  readonly #observations: Observation[] = [];
+  readonly #faults: string[] = [];
+  readonly #timings: Run["timings"] = [];
+
+  printsToStdio(): boolean {
+    return true;
+  }
+
+  onBegin(_config: unknown, suite: Suite): void {
+    this.#planned.push(...suite.allTests().flatMap((test) => controlOf(test) ?? []));
+  }
+
+  onTestEnd(test: TestCase, result: TestResult): void {
+    const id = controlOf(test);
+    const body = result.attachments.find(({ name }) => name === "evidence")?.body;
+    const timing = { step: `probe ${id ?? test.title}`, durationMs: Math.round(result.duration) };
+    this.#timings.push(timing);
+    if (id === undefined) {
+      if (result.status !== "passed") this.#faults.push(`${test.title}: ${said(result.error)}`);
+    } else if (body) {
+      const evidence = JSON.parse(body.toString()) as { finding: unknown; observations: unknown[] };
+      const finding = Finding.parse(evidence.finding);
+      this.#findings.push({ ...finding, durationMs: Math.round(result.duration) });
+      this.#observations.push(...evidence.observations.map((each) => Observation.parse(each)));
+    } else if (result.status !== "skipped" && result.status !== "interrupted") {
+      const summary = `the probe broke: ${said(result.error)}`;
+      this.#findings.push({ control: id, result: "error", summary, checks: [] });
+    }
+    if (process.stderr.isTTY)
+      process.stderr.write(`\r\x1b[K${this.#findings.length} of ${this.#planned.length} ${id ?? ""}`);
+  }
+
+  onError(error: TestError): void {
+    this.#faults.push(said(error));
+  }
+
+  async onEnd(result: FullResult): Promise<{ status?: FullResult["status"] } | undefined> {
+    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+    try {
+      const run = await this.#write(result);
+      return run?.verdict.exit === 0 && result.status === "passed" ? undefined : { status: "failed" };
+    } catch (error) {
+      process.stderr.write(
+        `phx: the run could not be written: ${error instanceof Error ? error.message : String(error)}\n`,
+      );
+      return { status: "failed" };
+    }
+  }
+
+  async #write(result: FullResult): Promise<Run | undefined> {
+    const session = process.env.PHX_SESSION;
+    if (session === undefined) {
+      for (const fault of this.#faults) process.stderr.write(`phx: ${fault}\n`);
+      return undefined;
+    }
+    const { open, isolation, timings } = JSON.parse(readFileSync(session, "utf8")) as Session;
+    const folder = dirname(session);
+    if (result.status === "timedout" || result.status === "interrupted")
+      this.#faults.push(`the run was ${result.status}`);
+    const run = closeRun(open, {
+      endedAt: new Date().toISOString(),
+      planned: this.#planned,
+      findings: this.#findings,
+      observations: this.#observations,
+      timings: [...timings, ...this.#timings],
+      isolation,
+      faults: this.#faults,
+    });
+    const { htmlFile } = await writeRun(folder, run);
+    rmSync(session, { force: true });
+    process.stdout.write(renderSummary(run, { report: htmlFile, colour: wantsColour(process.stdout) }));
+    return run;
+  }
+}
+
+function controlOf(test: TestCase): string | undefined {
+  return test.annotations.find(({ type }) => type === "control")?.description;
+}
+
+/** A Playwright error as one line, without its colours. */
+function said(error: TestError | undefined): string {
+  const text = error?.message ?? error?.value ?? "no message";
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ANSI sequences start with one
+  return (
+    text
+      .replace(/\x1b\[[0-9;]*m/g, "")
+      .split("\n")[0]
+      ?.replace(/^Error: /, "") ?? ""
+  );
+}

@@ -1,0 +1,4 @@
+import { control } from "../fixtures/test.ts";
+
+control("CFG-001 files valid and consistent");
+control("CFG-003 converge is idempotent");

@@ -1,0 +1,5 @@
+import { control } from "../fixtures/test.ts";
+
+control("EDGE-001 only 80 and 443 answer on the gateway");
+control("EDGE-002 nothing else answers outside");
+control("EDGE-003 public TLS ends at Nginx");

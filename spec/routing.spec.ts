@@ -1,0 +1,5 @@
+import { control } from "../fixtures/test.ts";
+
+control("RTE-001 only Nginx reaches Traefik");
+control("RTE-002 declared host reaches its backend");
+control("RTE-003 undeclared host is refused");
