@@ -10,6 +10,7 @@ import {
   textsWith,
 } from "../fixtures/reference.ts";
 import { guestOf } from "./estate.ts";
+import { macOf } from "./guest.ts";
 import { type FileTexts, loadEstate } from "./load.ts";
 import { readEstate } from "./read.ts";
 
@@ -351,6 +352,11 @@ test("a firewall under shared_volumes, numbers as ports, flags and icmp types ar
     ["53", false, undefined, "vmbr0", "info"],
   );
   assert.deepEqual([third?.icmpType, third?.enabled, third?.comment], ["8", true, undefined]);
+});
+
+test("a MAC is derived from the id's three low bytes", () => {
+  assert.equal(macOf("1001"), "52:54:00:00:03:e9");
+  assert.equal(macOf("999999999"), "52:54:00:9a:c9:ff");
 });
 
 test("a guest without a firewall loads and has none; one on DHCP is left out", () => {

@@ -25,7 +25,7 @@ function withStack(files: Files, labels: readonly string[], reference: unknown =
   toNewer(files);
   files.vm.vms[2].docker_stacks = [reference];
   const services = { web: { traefik_labels: labels } };
-  files.stacks = { docker_stacks: { app: { environments: { production: { services }, development: {} } } } };
+  files.stacks = { docker_stacks: { app: { environments: { development: {}, production: { services } } } } };
 }
 
 test("the newer generation: the internal horizon is derived, the external one declared", () => {
@@ -74,6 +74,44 @@ test("with no zone at all the external one is derived, and its emptiness is a fi
   assert.deepEqual(
     notes.map(({ control, message }) => `${control} ${message}`),
     ["CFG-001 no record has ip_external, so outsiders can find nothing"],
+  );
+});
+
+test("a description of the CA alone makes the newer generation", () => {
+  assert.equal(estateWith(({ host }) => (host.step_ca = {})).generation, "newer");
+});
+
+test("the external zone is the one with external records, whatever else there is", () => {
+  const { dns } = estateWith((files) => {
+    toNewer(files);
+    files.host.dns_server.authoritative_zones.push({ zone_name: "other.example", records: [] });
+  });
+  assert.equal(dns.externalZone, "phoenix.thinkheads.ai");
+});
+
+test("a zone inside the other keeps its own names", () => {
+  const { dns } = estateWith(({ host, vm }) => {
+    host.domain_name = "thinkheads.ai";
+    host.dns_server.authoritative_zones[0].zone_name = "thinkheads.ai";
+    vm.vms[2].dns_records = [{ hostname: "agent.thinkheads.ai", ip: "10.0.0.102" }];
+  });
+  assert.deepEqual([dns.externalZone, dns.internalZone], ["thinkheads.ai", INTERNAL]);
+  assert.deepEqual(
+    dns.externalInside.map((record) => record.name),
+    ["agent.thinkheads.ai"],
+  );
+  assert.equal(dns.internal.length, 9);
+});
+
+test("a guest whose name is no host name has no derived record", () => {
+  const { dns, notes } = estateWith((files) => {
+    toNewer(files);
+    files.lxc.lxc_configs[901].name = "granite model";
+  });
+  assert.ok(!dns.internal.some((record) => record.name.startsWith("granite")));
+  assert.match(
+    notes.find((note) => note.control === "CFG-001")?.message ?? "",
+    /granite model\..* is no host name/,
   );
 });
 

@@ -27,7 +27,7 @@ export function positionAt({ file, starts }: Lines, offset: number, path: JSONPa
 }
 
 /** RFC 6901. */
-export function pointerOf(path: JSONPath): string {
+function pointerOf(path: JSONPath): string {
   return path.map((segment) => `/${String(segment).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 

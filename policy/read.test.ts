@@ -29,11 +29,12 @@ function checkout(context: TestContext, ...below: string[]): string {
 }
 
 function errorsOf(folder: string): readonly HarnessError[] {
-  const started = performance.now();
+  const before = process.threadCpuUsage();
   try {
     readEstate(folder);
   } catch (error) {
-    assert.ok(performance.now() - started < 5000, "it took 5 s or more");
+    const { user, system } = process.threadCpuUsage(before);
+    assert.ok(user + system < 5_000_000, "it took 5 s or more");
     if (error instanceof HarnessErrors) return error.errors;
     assert.ok(error instanceof HarnessError, String(error));
     return [error];
@@ -195,9 +196,10 @@ test("100,000 rules are read; 100,000 wrong ones are counted", (context) => {
   const rule = vm.vms[1].firewall.rules[0];
   vm.vms[1].firewall.rules = Array.from({ length: 100_000 }, () => rule);
   writeFileSync(join(root, FILE_NAMES.vm), JSON.stringify(vm, null, 2));
-  const started = performance.now();
+  const before = process.threadCpuUsage();
   assert.equal(readEstate(root).guests.at(-2)?.firewall?.rules.length, 100_000);
-  assert.ok(performance.now() - started < 5000, "it took 5 s or more");
+  const { user, system } = process.threadCpuUsage(before);
+  assert.ok(user + system < 5_000_000, "it took 5 s or more");
   rule.proto = "icmp";
   writeFileSync(join(root, FILE_NAMES.vm), JSON.stringify(vm, null, 2));
   const errors = errorsOf(root);

@@ -79,6 +79,7 @@ test("no error quotes a secret, however the text around it is broken", () => {
     `{"admin_password": "x" "${SECRET}": 1}`,
     `{"admin_password": "x""${SECRET}": {"y": 1,}}`,
     `{"a": 1,, "${SECRET}": {"b": nul}}`,
+    `{"a": 1,,\n"${SECRET}": {"b":\nnul}}`,
     `{"admin_password": "\\x${SECRET}"}`,
     `{// ${SECRET}\n"a": 1}`,
     `${SECRET}`,

@@ -44,7 +44,7 @@ export const StepCa = z.looseObject({
   provisioner_name: Text.optional(),
 });
 
-export const PortainerApi = z.looseObject({ portainer_hostname: DnsName.optional() });
+const PortainerApi = z.looseObject({ portainer_hostname: DnsName.optional() });
 
 /** `phoenix_hypervisor_config.json`. The firewall stands in one of two places, never in both. */
 export const HostFile = z.looseObject({
