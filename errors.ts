@@ -28,7 +28,7 @@ export const FAULTS = {
   "control-unknown": { exit: 2, remedy: "Name a control or a family of the catalogue: 'phx verify --help'." },
   "run-missing": { exit: 2, remedy: "Give a folder of reports/out that holds a run.json." },
   "run-invalid": { exit: 2, remedy: "Give a run.json that phx wrote." },
-  "lab-missing": { exit: 2, remedy: "Run 'phx converge DIR' first; 'phx doctor' lists the labs." },
+  "lab-missing": { exit: 2, remedy: "Run 'phx converge DIR' first, or name one of those found." },
   "lab-ambiguous": { exit: 2, remedy: "Name one of the labs listed." },
   "not-root": { exit: 3, remedy: "Run it as root (sudo ./phx ...)." },
   "platform-unsupported": { exit: 3, remedy: "Run it on Debian 12 or later, x86_64." },

@@ -7,10 +7,10 @@ export const help = `usage: phx destroy [NAME] [--all]
 Ends a standing lab: its processes, namespaces, links and files are gone when it returns. Needs root. Where no lab stands
 and none is named, it says so and exits 0; a name that no lab has is an error (exit 2).
 
-  NAME      the lab (default: the only one that stands)
+  NAME      the lab (default: the only one that stands); one that a running phx works in ends only by its name
 
 flags:
-  --all     every lab that stands
+  --all     every lab that was left standing
   --help    this text
 
 example:
@@ -26,7 +26,7 @@ export async function run(args: string[]): Promise<number> {
     throw usage("destroy", EXPECTED, `both ${positionals[0]} and --all`);
   requireRoot();
   const labs = chosen(positionals[0], values.all ?? false);
-  if (labs.length === 0) console.log("no lab stands: nothing to destroy");
+  if (labs.length === 0) console.log(`no lab was left standing: nothing to destroy${inUse()}`);
   for (const lab of labs) {
     await destroyLab(lab);
     console.log(`destroyed lab ${lab.name}`);
@@ -35,7 +35,11 @@ export async function run(args: string[]): Promise<number> {
 }
 
 function chosen(name: string | undefined, all: boolean): Lab[] {
-  const standing = standingLabs();
-  if (name === undefined && (all || standing.length === 0)) return standing;
-  return [findLab(name)];
+  const left = standingLabs().filter(({ handedOver }) => handedOver);
+  return name === undefined && (all || left.length === 0) ? left : [findLab(name)];
+}
+
+function inUse(): string {
+  const names = standingLabs().map(({ name }) => name);
+  return names.length === 0 ? "" : ` (of a running phx: ${names.join(", ")})`;
 }

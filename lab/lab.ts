@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { HarnessError } from "../errors.ts";
@@ -35,8 +35,12 @@ export function outside(lab: Lab, path: string): string {
   return `/proc/${lab.initPid}/root${path}`;
 }
 
-/** Starts a lab. It ends when this process does, unless `handOver` was called. Throws `lab-start`. */
+/**
+ * Starts a lab. It ends when this process does, unless `handOver` was called. Throws `lab-start` (also where a lab of that
+ * name lives: it is left alone), `not-root`, `disk-write`.
+ */
 export async function createLab(name: string): Promise<OwnedLab> {
+  requireRoot();
   const lock = await claimLife(name);
   const child = spawn("unshare", UNSHARE, {
     detached: true,
@@ -56,10 +60,14 @@ export async function createLab(name: string): Promise<OwnedLab> {
   }
 }
 
-const UNSHARE = [
-  ...["--pid", "--fork", "--kill-child", "--mount", "--propagation", "private", "--mount-proc", "--net"],
-  ...["sh", INIT_SCRIPT],
-];
+function requireRoot(): void {
+  const uid = process.getuid?.();
+  if (uid === 0) return;
+  throw new HarnessError("not-root", { subject: "a lab", expected: "root", actual: `user ${uid}` });
+}
+
+const NEW = "--pid --fork --kill-child --mount --propagation private --mount-proc --net";
+const UNSHARE = NEW.split(" ").concat("sh", INIT_SCRIPT);
 
 /** Labs of this process that are not handed over, with their `unshare`. */
 const owned = new Map<Lab, ChildProcess>();
@@ -75,9 +83,15 @@ process.on("exit", () => {
 function own(lab: Lab, child: ChildProcess): OwnedLab {
   owned.set(lab, child);
   const pipe = child.stdio[3] as Writable;
+  // A lab that is gone already can't be handed over: whoever looks for it finds that out.
+  pipe.on("error", () => {});
   return {
     lab,
-    handOver: () => void (owned.delete(lab) && pipe.write("K")),
+    handOver: () => {
+      if (!owned.delete(lab)) return;
+      if (isRecorded(lab)) writeRecord({ ...lab, ...readRecord(lab.name), handedOver: true });
+      pipe.write("K");
+    },
     [Symbol.asyncDispose]: async () => {
       if (owned.has(lab)) await destroyLab(lab);
     },
@@ -107,9 +121,17 @@ function release(child: ChildProcess): void {
   for (const stream of child.stdio) (stream as unknown as { unref?: () => void } | null)?.unref?.();
 }
 
+/** Throws `lab-start` where init is gone again: number 0 would be this process's own group to whoever signals it. */
 function initOf(child: ChildProcess): number {
-  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim();
-  return Number(children.split(" ")[0]);
+  const path = `/proc/${child.pid}/task/${child.pid}/children`;
+  const children = existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+  const pid = Number(children.split(" ")[0]);
+  if (pid > 0) return pid;
+  throw new HarnessError("lab-start", {
+    subject: "unshare",
+    expected: "a lab's init",
+    actual: "one that ended",
+  });
 }
 
 /** Labs that stand, by name. */
@@ -125,33 +147,38 @@ export function sweepLabs(): string[] {
 }
 
 /** Records the folder that the lab was converged from, so that `phx probe` knows its files. */
-export function recordEstate({ name, initPid }: Lab, folder: string): void {
-  writeRecord({ name, initPid, estate: folder });
+export function recordEstate(lab: Lab, folder: string): void {
+  writeRecord({ ...lab, ...readRecord(lab.name), estate: folder });
 }
 
-/** The lab of that name, or the only one. Throws `lab-missing`, `lab-ambiguous`. */
+/** The lab of that name, or the only one that no phx works in still. Throws `lab-missing`, `lab-ambiguous`. */
 export function findLab(name?: string): Lab {
   const labs = standingLabs();
-  const found = name === undefined ? labs : labs.filter((lab) => lab.name === name);
-  const [only] = found;
-  if (only && found.length === 1) return only;
-  const names = labs.map((lab) => lab.name).join(", ") || "none";
-  throw only
-    ? new HarnessError("lab-ambiguous", { subject: "lab", expected: "one standing lab", actual: names })
-    : new HarnessError("lab-missing", {
-        subject: `lab ${name ?? ""}`.trim(),
-        expected: "a standing lab",
-        actual: names,
-      });
+  const [only, other] = labs.filter((lab) => (name === undefined ? lab.handedOver : lab.name === name));
+  if (only && !other) return only;
+  const actual =
+    labs.map((lab) => (lab.handedOver ? lab.name : `${lab.name} (of a running phx)`)).join(", ") || "none";
+  if (only) throw new HarnessError("lab-ambiguous", { subject: "lab", expected: "one standing lab", actual });
+  const subject = name === undefined ? "lab" : `lab ${name}`;
+  throw new HarnessError("lab-missing", { subject, expected: "a standing lab", actual });
 }
 
 /** Ends a lab by SIGKILL of its init, which ends all of it, and waits for its lock. */
 export async function destroyLab(lab: Lab): Promise<void> {
   owned.delete(lab);
   if (!isRecorded(lab)) return;
-  if (isAlive(lab.name)) process.kill(lab.initPid, "SIGKILL");
+  if (isAlive(lab.name)) kill(lab.initPid);
   await awaitReady(`lab ${lab.name}`, "an end", () => !isAlive(lab.name) || undefined, BOUND.labEndMs);
   forget(lab.name);
+}
+
+/** Init may have ended by itself since its lock was looked at. */
+function kill(initPid: number): void {
+  try {
+    process.kill(initPid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** The record may be of another lab by now, of the same name. */

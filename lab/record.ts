@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmdirSync,
   rmSync,
   writeFileSync,
@@ -23,6 +24,8 @@ export interface LabRecord {
   readonly initPid: number;
   /** Absolute folder of the files that it was converged from; absent before the first converge ended. */
   readonly estate?: string;
+  /** No phx works in it any more: it was left standing on purpose. */
+  readonly handedOver?: boolean;
 }
 
 /** The folder of a lab's record: its lock is held by whoever changes the lab. */
@@ -83,17 +86,30 @@ function lockInFolder(name: string, path: string, flags: string): number | undef
     return lockPath(path, flags);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    throw unwritable(name, error as Error);
   }
 }
 
+/** Throws `disk-write`. */
 export function writeRecord(record: LabRecord): void {
-  writeFileSync(join(folderOf(record.name), "lab.json"), `${JSON.stringify(record)}\n`);
+  const path = join(folderOf(record.name), "lab.json");
+  try {
+    writeFileSync(`${path}.new`, `${JSON.stringify(record)}\n`);
+    renameSync(`${path}.new`, path);
+  } catch (error) {
+    throw unwritable(record.name, error as Error);
+  }
+}
+
+function unwritable(name: string, cause: Error): HarnessError {
+  const detail = { subject: folderOf(name), expected: "room for a lab's record", actual: cause.message };
+  return new HarnessError("disk-write", detail, { cause });
 }
 
 export function readRecord(name: string): LabRecord | undefined {
   try {
-    return JSON.parse(readFileSync(join(folderOf(name), "lab.json"), "utf8")) as LabRecord;
+    const record = JSON.parse(readFileSync(join(folderOf(name), "lab.json"), "utf8")) as LabRecord;
+    return record.initPid > 0 ? record : undefined;
   } catch {
     return undefined;
   }
