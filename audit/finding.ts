@@ -14,8 +14,7 @@ export const Result = z.enum(["pass", "fail", "inconclusive", "error", "notrun",
 export type Result = z.infer<typeof Result>;
 
 /** Which of the three parties disagree. */
-export const Disagreement = z.enum(["intent gap", "converge fault", "model fault"]);
-export type Disagreement = z.infer<typeof Disagreement>;
+const Disagreement = z.enum(["intent gap", "converge fault", "model fault"]);
 
 /** The four proofs of a denial, each a sentence with its figures; absent while unproved. */
 export const Proofs = z.object({

@@ -45,7 +45,7 @@ const OPTIONS = [
 ];
 
 /** Where apt's output goes; overwritten by the next install. */
-export function aptLog(): string {
+function aptLog(): string {
   return join(dirname(storeFolder()), "apt.log");
 }
 

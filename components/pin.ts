@@ -3,7 +3,7 @@ import stepCa from "./step-ca.json" with { type: "json" };
 import traefik from "./traefik.json" with { type: "json" };
 
 /** A wheel of the Python package index, by its exact version and the digest of its file. */
-export interface Wheel {
+interface Wheel {
   readonly package: string;
   readonly version: string;
   readonly sha256: string;

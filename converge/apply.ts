@@ -402,4 +402,4 @@ function writeState(lab: Lab, state: ReadonlyMap<string, Applied>): void {
 }
 
 /** The identity server's script, for `{identity-server}`. */
-export const IDENTITY_SERVER = join(import.meta.dirname, "..", "lab", "identity-server.ts");
+const IDENTITY_SERVER = join(import.meta.dirname, "..", "lab", "identity-server.ts");

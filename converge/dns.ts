@@ -56,7 +56,7 @@ export function dnsFiles(estate: Estate): Resource[] {
  * What Step-CA resolves: the internal zone, but each name that Traefik is to certify is Traefik's address, since the
  * validator of TLS-ALPN-01 (RFC 8737 section 3) connects to what the name resolves to.
  */
-export function casView(estate: Estate): { readonly name: string; readonly address: string }[] {
+function casView(estate: Estate): { readonly name: string; readonly address: string }[] {
   const mesh = guestOf(estate, "mesh").address;
   const certified = new Set(estate.routes.map((route) => route.hostname));
   const kept = estate.dns.internal.filter(({ name }) => !certified.has(name));
@@ -152,7 +152,7 @@ ${body}
 }
 
 /** `10.0.0.0/24` -> `0.0.10.in-addr.arpa` (RFC 1035 section 3.5); a wider subnet gives the zone of its whole octets. */
-export function reverseZone(subnet: string): string {
+function reverseZone(subnet: string): string {
   const [base = "", prefix = "24"] = subnet.split("/");
   const octets = base.split(".").slice(0, Math.max(1, Math.floor(Number(prefix) / 8)));
   return `${octets.slice(0, 3).reverse().join(".")}.in-addr.arpa`;

@@ -101,7 +101,7 @@ function byName<T>(routes: readonly Route[], make: (route: Route) => T): Record<
 }
 
 /** Name of a route's router and service in Traefik: the hostname with dashes. */
-export function routerName(route: Route): string {
+function routerName(route: Route): string {
   return route.hostname.replaceAll(".", "-");
 }
 

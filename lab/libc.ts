@@ -3,7 +3,7 @@ import koffi from "koffi";
 /** The few system calls that node has no door to. Constants are those of x86_64 and arm64 Linux. */
 const libc = koffi.load("libc.so.6");
 
-type Argument = number | string | Buffer | readonly number[];
+type Argument = number | string | Buffer;
 
 /** koffi leaves a function's type open; all of these give a number. */
 const bound = (definition: string): ((...given: Argument[]) => number) => libc.func(definition);
@@ -15,7 +15,6 @@ const call = {
   setsockopt: bound("int setsockopt(int, int, int, void *, uint32_t)"),
   sendmmsg: bound("int sendmmsg(int, void *, uint32_t, int)"),
   recv: bound("intptr_t recv(int, _Out_ void *, size_t, int)"),
-  recvfrom: bound("intptr_t recvfrom(int, _Out_ void *, size_t, int, _Out_ void *, _Inout_ uint32_t *)"),
   flock: bound("int flock(int, int)"),
   ifNameToIndex: bound("uint32_t if_nametoindex(const char *)"),
 };
@@ -25,8 +24,8 @@ export const AF_PACKET = 17;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
-export const SOCK_NONBLOCK = 0o4000;
-export const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
 export const ETH_P_ALL = 0x0003;
 export const IPPROTO_RAW = 255;
 
@@ -116,17 +115,6 @@ export function receive(fd: number, into: Buffer): number {
   if (length >= 0) return length;
   if (koffi.errno() === EAGAIN) return -1;
   return check(length, "recv");
-}
-
-/** sockaddr_ll's `sll_pkttype` of a frame that this namespace sent itself, packet(7). */
-export const PACKET_OUTGOING = 4;
-
-/** As `receive`, and the packet type of packet(7) into `type[0]`. */
-export function receiveFrame(fd: number, into: Buffer, sockaddrLl: Buffer): number {
-  const length = Number(call.recvfrom(fd, into, into.length, MSG_DONTWAIT, sockaddrLl, [sockaddrLl.length]));
-  if (length >= 0) return length;
-  if (koffi.errno() === EAGAIN) return -1;
-  return check(length, "recvfrom");
 }
 
 /** How often in a row a full queue is tried again before it counts as an error. */

@@ -8,7 +8,7 @@ export function explainDecision({ verdict, reject, hops }: Decision): string {
 }
 
 /** One hop in words: `FORWARD into guest 101: accept, by rule IN ACCEPT -p tcp ...`. */
-export function explainHop({ hook, where, verdict, decider }: Hop): string {
+function explainHop({ hook, where, verdict, decider }: Hop): string {
   return `${hook} ${where}: ${verdict}, by ${describeDecider(decider)}`;
 }
 

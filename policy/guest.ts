@@ -25,7 +25,7 @@ export function guestOfDeclaration(declaration: Declaration, role: Role, default
 }
 
 /** For a guest whose file names none: QEMU's prefix and the id's three low bytes. */
-function macOf(id: string): string {
+export function macOf(id: string): string {
   const hex = (Number(id) & 0xffffff).toString(16).padStart(6, "0");
   return `52:54:00:${hex.slice(0, 2)}:${hex.slice(2, 4)}:${hex.slice(4)}`;
 }

@@ -72,7 +72,7 @@ function flagsOf(flags: Flow["flags"]): number {
 }
 
 /** What conntrack calls a packet of which it knows no flow: nf_conntrack_proto_{icmp,icmpv6,tcp}.c, loose pickup. */
-export function firstState(header: Pick<Packet, "proto" | "icmpType" | "flags">): ConntrackState {
+function firstState(header: Pick<Packet, "proto" | "icmpType" | "flags">): ConntrackState {
   if (header.proto === ICMP) return [8, 13, 15, 17].includes(header.icmpType) ? "NEW" : "INVALID";
   if (header.proto === ICMPV6) return firstIcmpv6State(header.icmpType);
   if (header.proto !== TCP) return "NEW";

@@ -25,7 +25,7 @@ const MANAGEMENT: readonly (readonly [string, number, number])[] = [
 const MIGRATION = ["tcp 60000:60050, migration", 60000, 60050] as const;
 
 /** The closed list. Loopback of the host stands outside it: it is a device, not a flow of the network. */
-export const STANDING_ACCEPTS: readonly StandingAccept[] = [
+const STANDING_ACCEPTS: readonly StandingAccept[] = [
   discovery("host", "in", [133, 134, 135, 136]),
   discovery("host", "out", [133, 135, 136]),
   discovery("guest", "in", [133, 134, 135, 136]),

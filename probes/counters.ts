@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Lab } from "../lab/lab.ts";
 import { within } from "../lab/namespace.ts";
-import { run } from "../lab/process.ts";
+import type { Shell } from "../lab/process.ts";
 import type { Account } from "./observation.ts";
 
 /** Packet counts of all lines that end a packet's way, by `chain` and `rule`; of the node and of the gateway. */
@@ -10,7 +10,7 @@ export type Counters = ReadonlyMap<
   { readonly chain: string; readonly rule: string; readonly count: number }
 >;
 
-export const GATEWAY_CHAIN = "gateway reverse path";
+const GATEWAY_CHAIN = "gateway reverse path";
 
 /* `[packets:bytes] -A CHAIN ... -j TARGET ...`, iptables-save(8) with counters. */
 const COUNTED = /^\[(\d+):\d+\] -A (\S+) (.*)$/;
@@ -18,9 +18,9 @@ const ENDS = /-j (DROP|REJECT)\b/;
 /* A probe is always a first packet. What conntrack calls INVALID is somebody's late answer, never a probe of ours. */
 const INVALID = /--ctstate INVALID -j DROP/;
 
-/** Reads the node's counters and the gateway's reverse path counter (`IPReversePathFilter`, ip-sysctl rp_filter). */
-export async function readCounters(lab: Lab): Promise<Counters> {
-  const text = await run(lab, "host", ["iptables-legacy-save", "-c", "-t", "filter"]);
+/** Reads the node's counters, through a shell that stands there, and the gateway's reverse path counter (`IPReversePathFilter`, ip-sysctl rp_filter). */
+export async function readCounters(lab: Lab, node: Shell): Promise<Counters> {
+  const text = await node.run("iptables-legacy-save -c -t filter");
   const counters = new Map<string, { chain: string; rule: string; count: number }>();
   for (const [index, line] of text.split("\n").entries()) {
     const [, count, chain = "", rule = ""] = COUNTED.exec(line) ?? [];

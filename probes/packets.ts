@@ -17,7 +17,7 @@ import {
   socket,
 } from "../lab/libc.ts";
 import { within } from "../lab/namespace.ts";
-import { run } from "../lab/process.ts";
+import { run, Shell } from "../lab/process.ts";
 import { BOUND, readBack } from "../lab/waits.ts";
 import { type Counters, gains, readCounters } from "./counters.ts";
 import { expandFlowKeys, foldFlowKeys } from "./flow-key.ts";
@@ -50,12 +50,14 @@ export class PacketEngine {
   readonly #lab: Lab;
   readonly #macs: ReadonlyMap<string, string>;
   readonly #sport = randomInt(...SPORT_RANGE);
+  readonly #node: Shell;
   readonly #descriptors = new Map<string, number>();
   #token = randomInt(2 ** 31);
   #counters: Counters | undefined;
 
   private constructor(lab: Lab, macs: ReadonlyMap<string, string>) {
     this.#lab = lab;
+    this.#node = new Shell(lab, NODE);
     this.#macs = macs;
   }
 
@@ -67,7 +69,13 @@ export class PacketEngine {
     return new PacketEngine(lab, macsIn(text));
   }
 
+  /** Counters may have moved since the last batch: other probes ran. The next batch reads them anew. */
+  forgetCounters(): void {
+    this.#counters = undefined;
+  }
+
   close(): void {
+    this.#node.close();
     for (const fd of this.#descriptors.values()) closeSync(fd);
     this.#descriptors.clear();
   }
@@ -75,7 +83,6 @@ export class PacketEngine {
   /** Sends every flow of the probe once and says what happened to each, with the accounts that prove it. */
   async observe(probe: PacketProbe): Promise<PacketObservation> {
     this.#drain(probe.to);
-    this.#counters = undefined;
     const outcomes = new Map<PacketOutcome, string[]>();
     const accounts: Account[] = [];
     let captured = 0;
@@ -102,7 +109,13 @@ export class PacketEngine {
     const { id, from, to, source, dest, forged } = probe;
     return {
       kind: "packets",
-      ...{ id, from, to, source, dest, forged, captured },
+      id,
+      from,
+      to,
+      source,
+      dest,
+      forged,
+      captured,
       sent: keys.length,
       sport: this.#sport,
       accounts: merged(accounts),
@@ -114,7 +127,7 @@ export class PacketEngine {
   }
 
   async #batch(probe: PacketProbe, keys: readonly string[]): Promise<Batch> {
-    const before = this.#counters ?? (await readCounters(this.#lab));
+    const before = this.#counters ?? (await readCounters(this.#lab, this.#node));
     const sent = keys.map((key): Sent => ({ key, token: this.#nextToken() }));
     const wanted = new Set(sent.map(({ token }) => token));
     const arrived = new Map<number, Sighting["kind"]>();
@@ -130,7 +143,7 @@ export class PacketEngine {
     }
     let after = before;
     const look = async () => {
-      after = await readCounters(this.#lab);
+      after = await readCounters(this.#lab, this.#node);
       collect();
       const accounted = gains(before, after).reduce((sum, { gain }) => sum + gain, 0);
       return arrived.size + accounted >= sent.length ? accounted : undefined;

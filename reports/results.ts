@@ -40,7 +40,7 @@ function unlisted(finding: Finding): Judged {
   return { control, finding, result: finding.result };
 }
 
-export function badness(result: Result): number {
+function badness(result: Result): number {
   return ORDER.indexOf(result);
 }
 

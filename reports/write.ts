@@ -7,14 +7,14 @@ import { Run } from "../audit/run.ts";
 import { HarnessError } from "../errors.ts";
 import { renderHtml } from "./html/page.ts";
 
-export const RUN_FILE = "run.json";
-export const HTML_FILE = "report.html";
+const RUN_FILE = "run.json";
+const HTML_FILE = "report.html";
 
 const RUN_ID = /^\d{4}-\d\d-\d\dT\d{6}Z-[a-z]+-[\w-]+$/;
 const HALF_WRITTEN = /^\.(?:run\.json|report\.html)\.(\d+)\.tmp$/;
 
 /** Where runs are kept: PHX_OUT, else `reports/out` of the project. */
-export function runsRoot(environment: NodeJS.ProcessEnv = process.env): string {
+function runsRoot(environment: NodeJS.ProcessEnv = process.env): string {
   return environment["PHX_OUT"] || fileURLToPath(new URL("./out", import.meta.url));
 }
 

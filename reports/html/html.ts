@@ -26,7 +26,7 @@ export function long(text: string, longest: number): Html {
   return new Html(escape(shown(text, longest)));
 }
 
-export function escape(text: string): string {
+function escape(text: string): string {
   return text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
