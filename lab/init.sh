@@ -1,8 +1,8 @@
 #!/bin/sh
-# PID 1 of a lab: it mounts what only the lab may see, holds the lab's lock, reaps, and ends the lab when its phx is gone.
-# fd 3: read end of a pipe from phx (a byte hands the lab over, end of file before it ends the lab); fd 4: the lock file.
+# PID 1 of a lab: it mounts what only the lab may see, holds the lab's lock (taken by phx, on fd 4), reaps, and ends the lab
+# when its phx is gone.
+# fd 3: read end of a pipe from phx (a byte hands the lab over, end of file before it ends the lab).
 set -eu
-flock --nonblock --exclusive 4 || { echo "the lab's lock is held by another" >&2; exit 1; }
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs /run
 mkdir -p /run/netns /run/phx
 echo ready

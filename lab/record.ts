@@ -79,10 +79,19 @@ export async function holdLab(name: string, say: (line: string) => void): Promis
   return { [Symbol.dispose]: () => closeSync(held) };
 }
 
+/* Not recursively: node then says ENOENT where the file system is read-only. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
 /** Another process may sweep the folder between its making and its locking: then this is one more look. */
 function lockInFolder(name: string, path: string, flags: string): number | undefined {
   try {
-    mkdirSync(folderOf(name), { recursive: true });
+    for (const folder of [dirname(LABS_FOLDER), LABS_FOLDER, folderOf(name)]) makeFolder(folder);
     return lockPath(path, flags);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
