@@ -21,8 +21,16 @@ export interface JudgedFlow {
 
 const MISSED = new Set(["dropped", "rejected", "no-route"]);
 
+const JUDGED = new WeakMap<PacketObservation, readonly JudgedFlow[]>();
+
 /** Each single flow of an observation beside the model's decision of it. */
-export function judgeFlows(estate: Estate, seen: PacketObservation): JudgedFlow[] {
+export function judgeFlows(estate: Estate, seen: PacketObservation): readonly JudgedFlow[] {
+  const known = JUDGED.get(seen) ?? judged(estate, seen);
+  JUDGED.set(seen, known);
+  return known;
+}
+
+function judged(estate: Estate, seen: PacketObservation): JudgedFlow[] {
   return Object.entries(seen.outcomes).flatMap(([outcome, keys]) =>
     expandFlowKeys(keys ?? []).map((key) => ({
       from: seen.from,
