@@ -176,7 +176,7 @@ function accountWords(seen: readonly PacketObservation[]): string {
  * The chains in which the kernel counted against those in which the model decided. Where they differ, the packet was
  * stopped, but not by what the declaration says: undefined where they agree.
  */
-export function accountsElsewhere(estate: Estate, seen: readonly PacketObservation[]): string | undefined {
+function accountsElsewhere(estate: Estate, seen: readonly PacketObservation[]): string | undefined {
   const missed = seen
     .flatMap((each) => judgeFlows(estate, each))
     .filter((flow) => !flow.arrived && !flow.unknown);
@@ -200,7 +200,7 @@ function countBy<T>(items: readonly T[], key: (item: T) => string): Map<string, 
 }
 
 /** Flow keys of judged flows in words, folded; a long list ends in a count. */
-export function inWords(flows: readonly JudgedFlow[]): string {
+function inWords(flows: readonly JudgedFlow[]): string {
   const MOST = 8;
   const keys = foldFlowKeys([...new Set(flows.map(({ key }) => key))]);
   const shown = keys.slice(0, MOST).join(", ");

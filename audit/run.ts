@@ -10,7 +10,7 @@ import { verdictOf } from "./verdict.ts";
 export const Verdict = z.enum(["PASS", "PARTIAL", "FAIL", "INCOMPLETE"]);
 export type Verdict = z.infer<typeof Verdict>;
 
-export const Severity = z.enum(["critical", "high", "medium", "low"]);
+const Severity = z.enum(["critical", "high", "medium", "low"]);
 
 /** A control as the catalogue had it when the run started. */
 export const RunControl = z.object({

@@ -7,7 +7,7 @@ import { expectation } from "./expectation.ts";
 /** Ports that an estate is asked for whether it declares them or not: the node's own and the usual mistakes. */
 const WELL_KNOWN = [22, 53, 111, 445, 2049, 3128, 5900, 8000, 8006, 9000, 9001];
 const ECHO_REQUEST = "icmp/8";
-export const ALL_PORTS: readonly FlowKey[] = ["tcp/1-65535", "udp/1-65535"];
+const ALL_PORTS: readonly FlowKey[] = ["tcp/1-65535", "udp/1-65535"];
 
 /** The sampled sweep: every port declared anywhere in the estate, its neighbours, the well-known; TCP, UDP, and a ping. */
 export function sweepKeys(estate: Estate): FlowKey[] {

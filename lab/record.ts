@@ -15,7 +15,7 @@ import { isLocked, lockPath } from "./lock.ts";
 import { BOUND, readBack } from "./waits.ts";
 
 /** Records of the labs that stand, one folder each; on tmpfs, so that they end with the machine as labs do. */
-export const LABS_FOLDER = "/run/phx/labs";
+const LABS_FOLDER = "/run/phx/labs";
 
 /** What a lab's record says of it. */
 export interface LabRecord {
