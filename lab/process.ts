@@ -163,7 +163,7 @@ export class Shell {
   #heard: (() => void) | undefined;
 
   constructor(lab: Lab, namespace: string) {
-    const [file, ...args] = [...enter(lab, namespace), "sh"] as [string, ...string[]];
+    const [file, ...args] = [...enter(lab, namespace), "sh"];
     this.#child = spawn(file, args, { stdio: "pipe" });
     this.#child.stdin.on("error", () => {});
     this.#child.on("error", () => this.#heard?.());
