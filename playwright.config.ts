@@ -1,9 +1,12 @@
+import "./fixtures/node-version.ts";
+import { join } from "node:path";
 import { defineConfig } from "@playwright/test";
+import { readRequest } from "./fixtures/request.ts";
 
 /** One run: set-up converges, one worker probes (packets share counters), the reporter writes run.json. */
 export default defineConfig({
   testDir: "spec",
-  outputDir: "test-results",
+  outputDir: join(readRequest().folder, "playwright"),
   globalSetup: "./fixtures/global-setup.ts",
   reporter: [["./reports/reporter.ts"]],
   workers: 1,

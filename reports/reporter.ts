@@ -1,11 +1,11 @@
 import { readFileSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { FullResult, Reporter, Suite, TestCase, TestError, TestResult } from "@playwright/test/reporter";
 import { Finding } from "../audit/finding.ts";
 import { closeRun, type OpenRun, type Run } from "../audit/run.ts";
 import { Observation } from "../probes/observation.ts";
 import { renderSummary, wantsColour } from "./summary.ts";
-import { writeRun } from "./write.ts";
+import { releaseRun, writeRun } from "./write.ts";
 
 /** What the set-up left in the file that PHX_SESSION names. */
 interface Session extends Pick<Run, "isolation" | "timings"> {
@@ -86,6 +86,9 @@ export default class ConformanceReporter implements Reporter {
     });
     const { htmlFile } = await writeRun(folder, run);
     rmSync(session, { force: true });
+    // Playwright still writes there after the last reporter.
+    process.on("exit", () => rmSync(join(folder, "playwright"), { recursive: true, force: true }));
+    await releaseRun(folder);
     process.stdout.write(renderSummary(run, { report: htmlFile, colour: wantsColour(process.stdout) }));
     return run;
   }

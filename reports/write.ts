@@ -14,7 +14,7 @@ const RUN_ID = /^\d{4}-\d\d-\d\dT\d{6}Z-[a-z]+-[\w-]+$/;
 const HALF_WRITTEN = /^\.(?:run\.json|report\.html)\.(\d+)\.tmp$/;
 
 /** Where runs are kept: PHX_OUT, else `reports/out` of the project. */
-function runsRoot(environment: NodeJS.ProcessEnv = process.env): string {
+export function runsRoot(environment: NodeJS.ProcessEnv = process.env): string {
   return environment["PHX_OUT"] || fileURLToPath(new URL("./out", import.meta.url));
 }
 
@@ -161,7 +161,13 @@ async function writtenAt(folder: string): Promise<number> {
 export async function sweepHalfWritten(root = runsRoot()): Promise<string[]> {
   const swept: string[] = [];
   for (const run of await entriesOf(root)) {
-    for (const name of await entriesOf(join(root, run))) {
+    const names = await entriesOf(join(root, run));
+    if (isAbandoned(names)) {
+      await rm(join(root, run), { recursive: true, force: true });
+      swept.push(join(root, run));
+      continue;
+    }
+    for (const name of names) {
       const pid = HALF_WRITTEN.exec(name)?.[1];
       if (!pid || isAlive(Number(pid))) continue;
       await rm(join(root, run, name), { force: true });
@@ -169,6 +175,21 @@ export async function sweepHalfWritten(root = runsRoot()): Promise<string[]> {
     }
   }
   return swept;
+}
+
+/** A folder that a run has claimed (`running.PID`) and whose process ended before it wrote `run.json`. */
+function isAbandoned(names: readonly string[]): boolean {
+  const claims = names.flatMap((name) => CLAIM.exec(name)?.[1] ?? []);
+  return !names.includes(RUN_FILE) && claims.length > 0 && !claims.some((pid) => isAlive(Number(pid)));
+}
+
+const CLAIM = /^running\.(\d+)$/;
+
+/** Gives up this process's claim on a run's folder, which now holds what it is to hold. Without a run it goes. */
+export async function releaseRun(folder: string): Promise<void> {
+  await rm(join(folder, `running.${process.pid}`), { force: true });
+  const names = await entriesOf(folder);
+  if (!names.includes(RUN_FILE)) await rm(folder, { recursive: true, force: true });
 }
 
 /** In order; none where the folder is missing or no folder. */
