@@ -44,8 +44,10 @@ function derive(
   zones: ZoneNames,
 ): Assembled {
   const generation = generationOf(files, declarations);
-  const bridge = files.vm.value.vm_defaults?.network_bridge || host.bridge;
-  const guests = inside.map((guest) => guestOfDeclaration(guest, roles.get(guest.id) ?? "backend", bridge));
+  const bridges = { lxc: host.bridge, vm: files.vm.value.vm_defaults?.network_bridge || host.bridge };
+  const guests = inside.map((guest) =>
+    guestOfDeclaration(guest, roles.get(guest.id) ?? "backend", bridges[guest.kind]),
+  );
   const { routes, notes: routeNotes } = deriveRoutes({ files, generation, zones, roles, guests: inside });
   const { dns, notes: dnsNotes } = deriveDns(files.host, inside, zones, generation);
   const { publicNames, notes: nameNotes } = derivePublicNames(dns, zones, routes);

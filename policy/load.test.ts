@@ -359,6 +359,22 @@ test("a MAC is derived from the id's three low bytes", () => {
   assert.equal(macOf("999999999"), "52:54:00:9a:c9:ff");
 });
 
+test("bridges come from the guest, the VMs' defaults, the host; name servers as a text or a list", () => {
+  const { guests } = estateWith(({ host, lxc, vm }) => {
+    host.network.interfaces.name = "vmbr1";
+    delete lxc.lxc_configs[801].network_config.bridge;
+    vm.vm_defaults.network_bridge = "vmbr2";
+    vm.vms[2].network_config = { ...vm.vms[2].network_config, bridge: "vmbr3", nameserver: ["10.0.0.13"] };
+    vm.vms[1].network_config.nameserver = "10.0.0.13, 10.0.0.1";
+  });
+  const bridges = guests.map((guest) => `${guest.id} ${guest.bridge}`);
+  assert.deepEqual(bridges.slice(-5), ["801 vmbr1", "802 vmbr0", "901 vmbr0", "1001 vmbr2", "1002 vmbr3"]);
+  assert.deepEqual(
+    guests.slice(-2).map((guest) => guest.nameservers),
+    [["10.0.0.13", "10.0.0.1"], ["10.0.0.13"]],
+  );
+});
+
 test("a guest without a firewall loads and has none; one on DHCP is left out", () => {
   const estate = estateWith(({ lxc, vm }) => {
     delete lxc.lxc_configs[801].firewall;

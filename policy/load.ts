@@ -17,12 +17,12 @@ export interface FileText extends Pick<SourceFile, "name" | "bytes" | "sha256"> 
 }
 
 /** The texts of one estate. */
-export interface FileTexts {
+export type FileTexts = {
   readonly host: FileText;
   readonly lxc: FileText;
   readonly vm: FileText;
   readonly stacks?: FileText;
-}
+};
 
 /**
  * What the files say, as one estate. Pure.

@@ -89,19 +89,21 @@ test("the external zone is the one with external records, whatever else there is
   assert.equal(dns.externalZone, "phoenix.thinkheads.ai");
 });
 
-test("a zone inside the other keeps its own names", () => {
-  const { dns } = estateWith(({ host, vm }) => {
-    host.domain_name = "thinkheads.ai";
-    host.dns_server.authoritative_zones[0].zone_name = "thinkheads.ai";
-    vm.vms[2].dns_records = [{ hostname: "agent.thinkheads.ai", ip: "10.0.0.102" }];
+for (const external of ["thinkheads.ai", `public.${INTERNAL}`]) {
+  test(`where one zone lies in the other, each keeps its own names: ${external}`, () => {
+    const { dns } = estateWith(({ host, vm }) => {
+      host.domain_name = external;
+      host.dns_server.authoritative_zones[0].zone_name = external;
+      vm.vms[2].dns_records = [{ hostname: `agent.${external}`, ip: "10.0.0.102" }];
+    });
+    assert.deepEqual([dns.externalZone, dns.internalZone], [external, INTERNAL]);
+    assert.deepEqual(
+      dns.externalInside.map((record) => record.name),
+      [`agent.${external}`],
+    );
+    assert.equal(dns.internal.length, 9);
   });
-  assert.deepEqual([dns.externalZone, dns.internalZone], ["thinkheads.ai", INTERNAL]);
-  assert.deepEqual(
-    dns.externalInside.map((record) => record.name),
-    ["agent.thinkheads.ai"],
-  );
-  assert.equal(dns.internal.length, 9);
-});
+}
 
 test("a guest whose name is no host name has no derived record", () => {
   const { dns, notes } = estateWith((files) => {
@@ -163,6 +165,12 @@ test("a stack in the older form names its environment, and a label may name its 
     routes.slice(-2).map(({ hostname, port }) => `${hostname.split(".")[0]} ${port}`),
     ["a 2", "b 2"],
   );
+});
+
+test("the only service serves a router of another name", () => {
+  const labels = label("r", `q.${INTERNAL}`, 80).map((text) => text.replace("services.r", "services.other"));
+  const { routes } = estateWith((files) => withStack(files, labels));
+  assert.equal(routes.at(-1)?.port, 80);
 });
 
 test("labels that give no route by name alone are findings", () => {
