@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import type { FullResult, Reporter, Suite, TestCase, TestError, TestResult } from "@playwright/test/reporter";
 import { Finding } from "../audit/finding.ts";
 import { closeRun, type OpenRun, type Run } from "../audit/run.ts";
@@ -101,11 +102,6 @@ function controlOf(test: TestCase): string | undefined {
 /** A Playwright error as one line, without its colours. */
 function said(error: TestError | undefined): string {
   const text = error?.message ?? error?.value ?? "no message";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ANSI sequences start with one
-  return (
-    text
-      .replace(/\x1b\[[0-9;]*m/g, "")
-      .split("\n")[0]
-      ?.replace(/^Error: /, "") ?? ""
-  );
+  const [line = ""] = stripVTControlCharacters(text).split("\n");
+  return line.replace(/^Error: /, "");
 }
