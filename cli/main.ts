@@ -18,6 +18,24 @@ interface Entry {
 }
 
 const VERBS: Readonly<Record<string, Entry>> = {
+  verify: {
+    does: "proves the network of the files, for real, and writes the report",
+    example: "sudo phx verify my-estate",
+    acts: true,
+    load: () => import("./verify.ts"),
+  },
+  test: {
+    does: "runs every test of phx: unit tests and conformance",
+    example: "sudo phx test",
+    acts: true,
+    load: () => import("./test.ts"),
+  },
+  probe: {
+    does: "judges a standing lab, and converges nothing",
+    example: "sudo phx probe my-estate",
+    acts: true,
+    load: () => import("./probe.ts"),
+  },
   setup: {
     does: "brings the packages and components that a lab needs",
     example: "sudo phx setup",
@@ -145,12 +163,14 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /* Whoever holds something that must not outlive phx lets it go on process "exit" (a lab that was not handed over). */
 for (const [signal, status] of Object.entries(SIGNALS)) process.once(signal, () => process.exit(status));
-for (const stream of [process.stdout, process.stderr]) {
+for (const [name, stream] of Object.entries({ stdout: process.stdout, stderr: process.stderr })) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     // The reader has gone (phx plan | head): what is being done is still done.
-    if (error.code !== "EPIPE") process.exit(FAULTS["disk-write"].exit);
+    if (error.code !== "EPIPE") process.exit(fail(Object.assign(error, { path: name })));
   });
 }
 process.on("uncaughtException", (error) => process.exit(fail(error)));
 
-process.exit(await main(process.argv.slice(2)).catch(fail));
+const status = await main(process.argv.slice(2)).catch(fail);
+// Only after the streams' errors: a disk that is full shows a little later than it is written to.
+process.stdout.write("", () => setImmediate(() => process.exit(status)));

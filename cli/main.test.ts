@@ -1,0 +1,95 @@
+/** What every verb shares: help, version, errors and their exit statuses. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { test } from "node:test";
+import { FAULTS, HarnessError, HarnessErrors } from "../errors.ts";
+import { phx } from "../fixtures/phx.ts";
+import { describeError } from "./fault.ts";
+import { nearest } from "./nearest.ts";
+
+const HELP = (await phx(["--help"])).stdout;
+const VERBS = [...HELP.matchAll(/^ {2}([a-z]+) {2,}\S.* {2,}(?:sudo )?phx \1/gm)].map(
+  ([, verb = ""]) => verb,
+);
+
+test("help lists each verb with an example and each exit status", () => {
+  const isVerb = (name: string) => HELP.includes(`  ${name} `);
+  assert.ok(["setup", "doctor", "plan", "converge", "destroy", "explain", "report"].every(isVerb), HELP);
+  for (const status of [0, 1, 2, 3, 4]) assert.match(HELP, new RegExp(`^  ${status}  \\S`, "m"));
+  const files = readdirSync(import.meta.dirname);
+  for (const verb of VERBS) assert.ok(files.includes(`${verb}.ts`), verb);
+});
+
+test("each verb has help of its own with an example, wherever the flag stands", async () => {
+  assert.ok(VERBS.length >= 7, HELP);
+  for (const verb of VERBS) {
+    const { status, stdout, stderr } = await phx([verb, "x", "y", "z", "--help"]);
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.match(stdout, new RegExp(`^usage: phx ${verb}\\b[^]*example:\n +(sudo )?(\\./)?phx ${verb}`, "i"));
+  }
+});
+
+test("the version names the components with the digests that are pinned", async () => {
+  const { status, stdout } = await phx(["--version"]);
+  assert.equal(status, 0);
+  assert.match(stdout, /^phoenix-conformance \d+\.\d+\.\d+\n/);
+  assert.match(stdout, /^traefik 3\.7\.15, sha256 34bfdfa88e32$/m);
+  assert.match(stdout, /^step-ca 0\.30\.2, sha256 .*263185921d42 built with go1\.26\.8/m);
+});
+
+test("an unknown verb: exit 2, the known ones and the nearest", async () => {
+  const { status, stdout, stderr } = await phx(["destry"]);
+  assert.deepEqual([status, stdout], [2, ""]);
+  assert.match(stderr, /^phx: "destry": .*doctor.* Did you mean 'phx destroy'\? .*\[usage\]\n$/);
+  assert.equal((await phx(["constructor"])).status, 2);
+  assert.equal(nearest("pl", VERBS), "plan");
+  assert.equal(nearest("quux", VERBS), undefined);
+});
+
+test("an unknown flag and a needless argument: exit 2 and what the verb takes", async () => {
+  for (const args of [
+    ["plan", "--jsno"],
+    ["plan", "a", "b"],
+    ["destroy", "a", "--all"],
+    ["converge", "--lab", "../x"],
+  ]) {
+    const { status, stderr } = await phx(args);
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, /^phx: phx [a-z]+: expected .* \[usage\]\n$/);
+  }
+});
+
+test("several faults are told in a line each, and bad input goes before a harness fault", () => {
+  const detail = { subject: "x", expected: "y", actual: "z" };
+  const faults = new HarnessErrors([new HarnessError("not-root", detail), new HarnessError("usage", detail)]);
+  const { lines, exit } = describeError(faults, false);
+  assert.deepEqual([lines.length, exit], [2, 2]);
+});
+
+test("a disk that is full or not ours is a disk-write fault with the path; other errors are phx's own", () => {
+  const full = Object.assign(new Error("no space"), { code: "ENOSPC", syscall: "write", path: "/x/y" });
+  assert.match(describeError(full, false).lines[0] ?? "", /^\/x\/y: .*no space.*\[disk-write\]$/);
+  const spawned = Object.assign(new Error("no"), { code: "EACCES", syscall: "spawn ip", path: "ip" });
+  assert.match(describeError(spawned, false).lines[0] ?? "", /\[harness-bug\]$/);
+  const bug = describeError(new TypeError("oops"), false);
+  assert.deepEqual([bug.exit, bug.lines.length], [FAULTS["harness-bug"].exit, 1]);
+  assert.match(bug.lines[0] ?? "", /TypeError: oops.*PHX_DEBUG=1/);
+  assert.match(describeError(new TypeError("oops"), true).lines[1] ?? "", /main\.test\.ts/);
+});
+
+function shell(script: string) {
+  const cwd = `${import.meta.dirname}/..`;
+  const { status, stdout } = spawnSync("bash", ["-o", "pipefail", "-c", script, process.execPath], { cwd });
+  return { status, stdout: stdout.toString() };
+}
+
+test("a reader that goes away is no crash; a full disk under stdout is told", () => {
+  assert.deepEqual(
+    shell('{ "$0" cli/main.ts plan --json --full 2>&1 >&3 | cat >&4; } 3> >(exec true) 4>&1'),
+    { status: 0, stdout: "" },
+  );
+  const full = shell('"$0" cli/main.ts plan 2>&1 >/dev/full');
+  assert.equal(full.status, 3);
+  assert.match(full.stdout, /^phx: stdout: expected to be written, found .*ENOSPC.*\[disk-write\]\n$/);
+});
