@@ -2,8 +2,8 @@ import type { Estate } from "../policy/estate.ts";
 import { describeDecider } from "../policy/explain.ts";
 import type { Decision } from "../policy/flow.ts";
 import { expandFlowKeys, type FlowKey, foldFlowKeys } from "../probes/flow-key.ts";
-import type { PacketObservation } from "../probes/observation.ts";
-import type { TcpProbe } from "../probes/probe.ts";
+import type { PacketObservation, ServiceObservation } from "../probes/observation.ts";
+import type { HttpProbe, TcpProbe } from "../probes/probe.ts";
 import type { Observations } from "./control.ts";
 import { declaredAt } from "./declared.ts";
 import { expectation } from "./expectation.ts";
@@ -58,11 +58,13 @@ export function isByRule(decision: Decision): boolean {
   return decision.verdict === "accept" && admittedBy(decision).kind === "rule";
 }
 
+type Twin = Pick<TcpProbe | HttpProbe, "id">;
+
 interface Denial {
   readonly title: string;
   readonly seen: readonly PacketObservation[];
-  /** Connections that show the destination alive; one that succeeds is the positive twin. */
-  readonly twins: readonly TcpProbe[];
+  /** Connections or exchanges that show the destination alive; one that is answered is the positive twin. */
+  readonly twins: readonly Twin[];
   /** What this control lets through. */
   readonly permits: (flow: JudgedFlow) => boolean;
   readonly expected: string;
@@ -137,7 +139,7 @@ function proofsOf(
   const sent = sum(seen.map((each) => each.sent));
   const captured = sum(seen.map((each) => each.captured));
   const accounted = sum(seen.flatMap((each) => each.accounts.map(({ gain }) => gain)));
-  const twin = twins.map(({ id }) => all.service(id)).find(({ facts }) => facts.connected === true);
+  const twin = twins.map(({ id }) => all.service(id)).find(isAlive);
   const senders = [...new Set(seen.map(({ from }) => from))].join(", ");
   const delivered = twins.length ? undefined : reachedByPacket(flows, destination);
   return {
@@ -149,13 +151,18 @@ function proofsOf(
   };
 }
 
+/** A connection that was made, or a response that came back: a kernel accepts for a server that hangs. */
+function isAlive({ kind, facts }: ServiceObservation): boolean {
+  return kind === "http" ? typeof facts["status"] === "number" : facts["connected"] === true;
+}
+
 /* Where no rule opens a TCP port, an allowed packet that arrived shows that the way is open. */
 function reachedByPacket(flows: readonly JudgedFlow[], destination: string): string | undefined {
   const reached = flows.find((flow) => flow.arrived && flow.decision.verdict === "accept");
   return reached && `${reached.key} from ${reached.from} arrived at ${destination}, as allowed`;
 }
 
-function twinWords(all: Observations, twins: readonly TcpProbe[]): string {
+function twinWords(all: Observations, twins: readonly Twin[]): string {
   if (twins.length === 0) return "nothing is declared to reach it";
   return twins
     .map(({ id }) => all.service(id))

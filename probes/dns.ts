@@ -50,8 +50,15 @@ function factsOf(packet: dnsPacket.DecodedPacket) {
 
 function line(answer: dnsPacket.Answer): string {
   const value = "data" in answer ? answer.data : "";
-  const text = typeof value === "object" && !Buffer.isBuffer(value) ? JSON.stringify(value) : String(value);
-  return `${answer.name} ${answer.type} ${text}`.trim();
+  return `${answer.name} ${answer.type} ${text(value)}`.trim();
+}
+
+/** A record's data as words: the strings of a TXT, the fields of an SRV or SOA. */
+function text(value: unknown): string {
+  if (Buffer.isBuffer(value)) return value.toString();
+  if (Array.isArray(value)) return value.map(text).join(" ");
+  if (typeof value === "object" && value !== null) return Object.values(value).map(text).join(" ");
+  return String(value);
 }
 
 function inWords({ rcode, answers }: ReturnType<typeof factsOf>): string {

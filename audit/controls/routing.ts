@@ -28,7 +28,10 @@ function viaEdge(estate: Estate, hostname: string, sni = hostname): HttpProbe {
   };
 }
 
-function meshTwin(estate: Estate): TcpProbe {
+/** Traefik answers Nginx: a request for a declared name, or a connection where none is declared. */
+function meshTwin(estate: Estate): HttpProbe | TcpProbe {
+  const [route] = estate.routes;
+  if (route) return viaEdge(estate, route.hostname);
   return connection(estate, guestOf(estate, "gateway").id, guestOf(estate, "mesh").id, HTTPS);
 }
 

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { createCertificate } from "../converge/certificate.ts";
+import { ecKeys, toPem } from "../converge/keys.ts";
+import { serviceProcesses } from "../converge/apply.ts";
+import { findLab, type Lab, outside } from "../lab/lab.ts";
+import { run, signal } from "../lab/process.ts";
+import { awaitReady, BOUND } from "../lab/waits.ts";
+import type { Run } from "../audit/run.ts";
+import { KEYS } from "../converge/layout.ts";
+import type { ProbeContext } from "../probes/context.ts";
+import { observeTls } from "../probes/tls.ts";
+
+/* A standing lab of the reference estate, spoiled in one way at a time: each control that guards it must say so. */
+
+const NAME = `probe-test-${process.pid}`;
+const out = mkdtempSync(join(tmpdir(), "phx-probe-test-"));
+const environment = { ...process.env, PHX_OUT: out };
+const PHX = join(import.meta.dirname, "main.ts");
+
+function phx(...args: string[]) {
+  return spawnSync(process.execPath, [PHX, ...args], { encoding: "utf8", env: environment });
+}
+
+/** Probes and reads the run that came of it. */
+function probe(controls: string): { status: number | null; run: Run; said: string } {
+  const known = new Set(readdirSync(out));
+  const { status, stdout, stderr } = phx("probe", NAME, "--controls", controls);
+  const fresh = readdirSync(out).find((name) => !known.has(name));
+  assert.ok(fresh, `no run was written: ${stdout}${stderr}`);
+  return { status, run: JSON.parse(readFileSync(join(out, fresh, "run.json"), "utf8")) as Run, said: stdout };
+}
+
+function resultOf({ findings }: Run, id: string): string {
+  return findings.find(({ control }) => control === id)?.result ?? "none";
+}
+
+function reasonsOf({ findings }: Run, id: string): string {
+  const checks = findings.find(({ control }) => control === id)?.checks ?? [];
+  return checks.map(({ title, observed, reason }) => `${title}: ${observed} ${reason ?? ""}`).join("\n");
+}
+
+const HOSTNAME = "portainer.internal.thinkheads.ai";
+
+function selfSigned(name: string): { certificate: string; key: string } {
+  const keys = ecKeys();
+  const certificate = createCertificate({
+    commonName: "self-made",
+    publicKey: keys.publicKey,
+    dnsNames: [name],
+    notBefore: new Date(Date.now() - 60_000),
+    notAfter: new Date(Date.now() + 3_600_000),
+    issuer: { commonName: "self-made", keys },
+  });
+  return { certificate, key: toPem(keys) };
+}
+
+/** Whether Traefik shows a certificate of that issuer for the name now. */
+async function shows(issuer: string): Promise<true | undefined> {
+  const context = { lab, roots: { public: KEYS.publicRoot, internal: KEYS.root } } as ProbeContext;
+  const asked = { kind: "tls", id: "look", from: "101", address: "10.0.0.12", port: 443 } as const;
+  const { facts } = await observeTls(context, { ...asked, servername: HOSTNAME, roots: "internal" });
+  return String(facts["issuer"]).startsWith(issuer) ? true : undefined;
+}
+
+/** The node's `named` with its zones read again, as an operator would. */
+async function restartDns(): Promise<void> {
+  await signal(lab, processOf("dns"), "HUP");
+  const log = outside(lab, "/run/phx/host/dns.log");
+  const loads = () => readFileSync(log, "utf8").split("all zones loaded").length;
+  const before = loads();
+  await awaitReady("named", "zones loaded again", () => loads() > before || undefined, BOUND.serverReadyMs);
+}
+
+let lab: Lab;
+
+function processOf(service: string) {
+  const found = serviceProcesses(lab).find((each) => each.service === service);
+  assert.ok(found, `no process of ${service}`);
+  return found.daemon;
+}
+
+describe("a standing lab that is not what its files say", () => {
+  before(() => {
+    const { status, stderr } = phx("converge", "--lab", NAME);
+    assert.equal(status, 0, stderr);
+    lab = findLab(NAME);
+  });
+  after(() => {
+    phx("destroy", NAME);
+    rmSync(out, { recursive: true, force: true });
+  });
+
+  test("as converged it is conformant, and what needs a converge is out of scope", () => {
+    const { status, run: judged } = probe("CFG,RTE,PKI-001,DNS-003,FW-002");
+    assert.equal(status, 0);
+    assert.equal(judged.verdict.word, "PARTIAL");
+    assert.equal(judged.controls.find(({ id }) => id === "CFG-003")?.scope, "excluded");
+  });
+
+  test("a port opened in the live firewall: FW-002 names guest, port and the missing rule", async () => {
+    await run(lab, "host", [
+      "iptables-legacy",
+      "-I",
+      "veth801i0-IN",
+      "-p",
+      "tcp",
+      "--dport",
+      "8000",
+      "-j",
+      "ACCEPT",
+    ]);
+    const { status, run: judged } = probe("FW-002");
+    assert.equal(status, 1);
+    assert.equal(resultOf(judged, "FW-002"), "fail");
+    assert.match(
+      reasonsOf(judged, "FW-002"),
+      /guest 801 \(.*is reached from .* on tcp\/8000, and no declared rule allows it/,
+    );
+    assert.ok(judged.matrix.some(({ to, leaked }) => to === "801" && leaked.includes("tcp/8000")));
+    await run(lab, "host", [
+      "iptables-legacy",
+      "-D",
+      "veth801i0-IN",
+      "-p",
+      "tcp",
+      "--dport",
+      "8000",
+      "-j",
+      "ACCEPT",
+    ]);
+  });
+
+  test("an internal address in the external view: DNS-003 fails and says which", async () => {
+    const zone = outside(lab, "/run/phx/host/external.zone");
+    const before = readFileSync(zone, "utf8");
+    const leaks = [
+      before.replace(/^(portainer\S* IN A) .*$/m, "$1 10.0.0.101"),
+      `${before}portainer IN TXT "see 10.0.0.101"\n`,
+    ];
+    for (const leak of leaks) {
+      assert.notEqual(leak, before);
+      writeFileSync(zone, leak);
+      await restartDns();
+      const { status, run: judged } = probe("DNS-003");
+      assert.equal(status, 1);
+      assert.equal(resultOf(judged, "DNS-003"), "fail");
+      assert.match(reasonsOf(judged, "DNS-003"), /the external view says .*10\.0\.0\.101/);
+    }
+    writeFileSync(zone, before);
+    await restartDns();
+  });
+
+  test("a self-signed certificate in Traefik: PKI-001 fails", async () => {
+    const pair = selfSigned(HOSTNAME);
+    writeFileSync(outside(lab, "/run/phx/102/own.crt"), pair.certificate);
+    writeFileSync(outside(lab, "/run/phx/102/own.key"), pair.key);
+    const own = {
+      tls: { certificates: [{ certFile: "/run/phx/102/own.crt", keyFile: "/run/phx/102/own.key" }] },
+    };
+    writeFileSync(outside(lab, "/run/phx/102/dynamic/own.yml"), JSON.stringify(own));
+    await awaitReady("Traefik", "to show its own certificate", () => shows("self-made"), BOUND.serverReadyMs);
+    const { status, run: judged } = probe("PKI-001");
+    assert.equal(status, 1);
+    assert.equal(resultOf(judged, "PKI-001"), "fail");
+    rmSync(outside(lab, "/run/phx/102/dynamic/own.yml"));
+    await awaitReady(
+      "Traefik",
+      "to show Step-CA's again",
+      () => shows("Phoenix Intermediate"),
+      BOUND.serverReadyMs,
+    );
+  });
+
+  test("Traefik stopped: RTE-002 fails, RTE-001 and RTE-003 lack a positive twin and name Traefik", async () => {
+    await signal(lab, processOf("traefik"), "STOP");
+    const { status, run: judged } = probe("RTE");
+    assert.equal(status, 1);
+    assert.equal(resultOf(judged, "RTE-002"), "fail");
+    assert.equal(resultOf(judged, "RTE-001"), "inconclusive");
+    assert.equal(resultOf(judged, "RTE-003"), "inconclusive");
+    for (const id of ["RTE-001", "RTE-002", "RTE-003"]) assert.match(reasonsOf(judged, id), /Traefik/);
+    assert.match(reasonsOf(judged, "RTE-001"), /no positive twin/);
+    assert.match(reasonsOf(judged, "RTE-003"), /no positive twin/);
+    await signal(lab, processOf("traefik"), "CONT");
+  });
+});
