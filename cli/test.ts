@@ -62,7 +62,7 @@ async function unitTests(): Promise<Counts> {
     if (reason === undefined || reason === false) counts.passed++;
     else skipped.push(`${event.name}: ${reason === true ? "no reason" : reason}`);
   });
-  const printed = stream.compose(new spec());
+  const printed = stream.compose(new spec()) as AsyncIterable<unknown>;
   for await (const chunk of printed) process.stdout.write(String(chunk));
   for (const each of skipped) console.log(`skipped: ${each}`);
   return counts;
