@@ -67,3 +67,13 @@ test("a standing lab that a killed converge left half-done is built anew", needs
   assert.match(again.stderr, new RegExp(`lab ${lab.name} was left half-converged`));
   assert.match((await phx(["plan", other.path, "--lab", lab.name])).stdout, /nothing to do/);
 });
+
+test("a lab that is destroyed while it is converged: exit 3, and the words say so", needsRoot, async () => {
+  await using lab = disposableLab();
+  const converge = phxProcess(["converge", "--lab", lab.name]);
+  await converge.until("+ links fabric");
+  assert.equal((await phx(["destroy", lab.name])).status, 0);
+  assert.equal(await converge.end(), 3);
+  assert.match(converge.said(), /^phx: lab test-\w+: .*The lab was destroyed while in use.*\[lab-gone\]$/m);
+  await converge.leavesNone();
+});

@@ -1,9 +1,18 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { locateComponents } from "../components/components.ts";
+import { debianVersions } from "../components/debian.ts";
 import type { Component } from "../components/store.ts";
 import { HarnessError } from "../errors.ts";
 import { answersSoa, exchangeHttp } from "../lab/exchange.ts";
-import { LAB_ROOT, type Lab, outside } from "../lab/lab.ts";
+import {
+  labFileExists,
+  lastLines,
+  missingLabFile,
+  readLabFile,
+  removeLabFile,
+  writeLabFile,
+} from "../lab/files.ts";
+import { LAB_ROOT, type Lab } from "../lab/lab.ts";
 import { loadRules, saveRules } from "../lab/netfilter.ts";
 import {
   createNamespaces,
@@ -17,11 +26,10 @@ import {
 } from "../lab/network.ts";
 import { type Daemon, endDaemon, isRunning, startDaemon } from "../lab/process.ts";
 import { awaitReady, BOUND } from "../lab/waits.ts";
-import { createSigningRequest } from "./certificate.ts";
 import { createKeys, ecKeys, keyPaths, toPem } from "./keys.ts";
 import { digestOf, type LiveResource } from "./plan.ts";
 import type { CertificateSpec, Plan, Readiness, Resource, Step } from "./resource.ts";
-import { signToken } from "./token.ts";
+import { orderOf } from "./token.ts";
 
 type Of<K extends Resource["kind"]> = Extract<Resource, { kind: K }>;
 
@@ -44,6 +52,16 @@ export function programsOf(components: readonly Pick<Component, "name" | "path">
   return { ...Object.fromEntries(paths), node: process.execPath, "identity-server": IDENTITY_SERVER };
 }
 
+/** Traefik and Step-CA, their digests just read, and what of Debian's ran beside them. */
+export async function versionsOfAll(): Promise<Component[]> {
+  return (await Promise.all([locateComponents(), debianVersions()])).flat();
+}
+
+/** The programs of this machine, their digests just read. Throws `component-missing`, `component-digest`. */
+export async function locatePrograms(): Promise<Programs> {
+  return programsOf(await locateComponents());
+}
+
 /** Called as each step ends. */
 export type OnStep = (step: Step, durationMs: number) => void;
 
@@ -53,7 +71,7 @@ const UNFINISHED = `${LAB_ROOT}/unfinished`;
 
 /** Whether an `apply` failed or was killed half-way: what the lab holds is then not all recorded, so it is built anew. */
 export function isUnfinished(lab: Lab): boolean {
-  return existsSync(outside(lab, UNFINISHED));
+  return labFileExists(lab, UNFINISHED);
 }
 
 /** What the lab holds now, read back from the kernel, the files and the processes. */
@@ -95,9 +113,9 @@ async function driftOf(lab: Lab, applied: Applied): Promise<string | undefined> 
     case "file":
       return sameFile(lab, resource) ? undefined : "the file was edited";
     case "keys":
-      return missingPath(lab, keyPaths(resource.spec));
+      return missingLabFile(lab, keyPaths(resource.spec));
     case "certificate":
-      return missingPath(lab, [resource.spec.certPath, resource.spec.keyPath]);
+      return missingLabFile(lab, [resource.spec.certPath, resource.spec.keyPath]);
     case "service":
       return applied.daemon && isRunning(lab, applied.daemon) ? undefined : "the process is gone";
   }
@@ -122,7 +140,7 @@ export async function apply(
     state.set(resource.key, { resource, digest: digestOf(resource), ...more });
     onStep(step, performance.now() - sinceMs);
   };
-  writeFile(lab, UNFINISHED, "", 0o600);
+  writeLabFile(lab, UNFINISHED, "", 0o600);
   try {
     await stopServices(lab, plan, state);
     await removeOthers(lab, plan, state, onStep);
@@ -133,10 +151,21 @@ export async function apply(
     ]);
     await applyLinks(lab, of("links"), done);
     await applyServices(lab, [...of("certificate"), ...of("service")], programs, done);
+  } catch (cause) {
+    throw stands(lab) ? cause : gone(lab, cause);
   } finally {
-    writeState(lab, state);
+    if (stands(lab)) writeState(lab, state);
   }
-  rmSync(outside(lab, UNFINISHED));
+  removeLabFile(lab, UNFINISHED);
+}
+
+function stands(lab: Lab): boolean {
+  return existsSync(outside(lab, LAB_ROOT));
+}
+
+function gone({ name }: Lab, cause: unknown): HarnessError {
+  const detail = { subject: `lab ${name}`, expected: "to stand until its converge ends", actual: "none" };
+  return new HarnessError("lab-gone", detail, { cause });
 }
 
 type Done = (step: Step, sinceMs: number, more?: Partial<Applied>) => void;
@@ -159,7 +188,7 @@ async function removeOthers(
     if (before?.kind === "links") await runBatches(lab, before.remove, true);
     if (before?.kind === "namespace") await removeNamespaces(lab, [before.name]);
     if (action !== "remove") continue;
-    for (const path of pathsOf(resource)) rmSync(outside(lab, path), { force: true });
+    for (const path of pathsOf(resource)) removeLabFile(lab, path);
     state.delete(resource.key);
     onStep(step, performance.now() - since);
   }
@@ -208,13 +237,13 @@ async function applyFiles(
 ): Promise<void> {
   for (const step of keys) {
     const since = performance.now();
-    for (const { path, content, mode } of await createKeys(step.resource.spec, new Date()))
-      writeFile(lab, path, content, mode);
+    const made = await createKeys(step.resource.spec, new Date());
+    for (const { path, content, mode } of made) writeLabFile(lab, path, content, mode);
     done(step, since);
   }
   const since = performance.now();
   for (const step of files) {
-    writeFile(lab, step.resource.path, expand(lab, step.resource.content), 0o644);
+    writeLabFile(lab, step.resource.path, expand(lab, step.resource.content), 0o644);
     done(step, since);
   }
 }
@@ -268,10 +297,10 @@ async function startService(lab: Lab, service: Of<"service">, programs: Programs
     word.replace(/^\{(.+)\}$/, (_all, name: string) => programs[name] ?? name),
   );
   const { namespace, log, resolvConf } = service;
-  mkdirSync(dirname(outside(lab, log)), { recursive: true });
+  writeLabFile(lab, log, readLabFile(lab, log) ?? "");
   const daemon = await startDaemon(lab, namespace, argv, { log, resolvConf });
   const words = () =>
-    `${isRunning(lab, daemon) ? "it runs, and says" : "it ended, and said"}: ${tail(lab, log)}`;
+    `${isRunning(lab, daemon) ? "it runs, and says" : "it ended, and said"}: ${lastLines(lab, log)}`;
   const bound = service.ready.kind === "certificates" ? BOUND.certificatesMs : BOUND.serverReadyMs;
   const look = async () => {
     if (!isRunning(lab, daemon)) return "ended" as const;
@@ -293,7 +322,7 @@ async function isReady(lab: Lab, namespace: string, ready: Readiness): Promise<b
       return answersSoa(lab, namespace, ready.server, ready.name, DNS_LOOK_MS);
     case "ca": {
       if (!tcpListeners(lab, namespace).has(`${ready.address}:${ready.port}`)) return false;
-      const tls = { servername: ready.name, roots: readFileSync(outside(lab, ready.root), "utf8") };
+      const tls = { servername: ready.name, roots: readLabFile(lab, ready.root) ?? "" };
       const { address, port } = ready;
       const health = exchangeHttp(lab, namespace, { address, port, path: "/health", tls }, BOUND.exchangeMs);
       return health.then(
@@ -327,78 +356,31 @@ async function holdsCertificates(
 /** Asks Step-CA for a backend's certificate, from inside the CA's own guest: no firewall rule is needed for that. */
 async function issue(lab: Lab, spec: CertificateSpec): Promise<void> {
   const keys = ecKeys();
-  const provisioner = JSON.parse(readFileSync(outside(lab, spec.provisionerKeyPath), "utf8")) as {
-    kid: string;
-    pem: string;
-  };
-  const body = JSON.stringify({
-    csr: createSigningRequest(spec.name, [spec.name], keys),
-    ott: signToken(spec, provisioner, new Date()),
-  });
-  const tls = { servername: spec.caName, roots: readFileSync(outside(lab, spec.rootPath), "utf8") };
-  const asked = {
-    address: spec.caAddress,
-    port: spec.caPort,
-    path: "/1.0/sign",
-    method: "POST" as const,
-    body,
-    tls,
-  };
-  const answer = await exchangeHttp(lab, spec.caNamespace, asked, BOUND.exchangeMs);
+  const order = orderOf(spec, keys, readLabFile(lab, spec.provisionerKeyPath) ?? "", new Date());
+  const tls = { servername: spec.caName, roots: readLabFile(lab, spec.rootPath) ?? "" };
+  const answer = await exchangeHttp(lab, spec.caNamespace, { ...order, tls }, BOUND.exchangeMs);
   if (answer.status !== 201) {
     const actual = `status ${answer.status}: ${answer.body.slice(0, 300)}`;
-    throw new HarnessError("not-ready", {
-      subject: `certificate for ${spec.name}`,
-      expected: "201 from Step-CA",
-      actual,
-    });
+    const subject = `certificate for ${spec.name}`;
+    throw new HarnessError("not-ready", { subject, expected: "201 from Step-CA", actual });
   }
   const { crt, ca } = JSON.parse(answer.body) as { crt: string; ca: string };
-  writeFile(lab, spec.certPath, crt + ca, 0o644);
-  writeFile(lab, spec.keyPath, toPem(keys), 0o600);
+  writeLabFile(lab, spec.certPath, crt + ca);
+  writeLabFile(lab, spec.keyPath, toPem(keys), 0o600);
 }
 
 /** `"{{/path}}"` in a file's content stands for that file's JSON. */
 function expand(lab: Lab, content: string): string {
-  return content.replace(/"\{\{(.+?)\}\}"/g, (_all, path: string) =>
-    readFileSync(outside(lab, path), "utf8"),
-  );
+  return content.replace(/"\{\{(.+?)\}\}"/g, (_all, path: string) => readLabFile(lab, path) ?? "null");
 }
 
 function sameFile(lab: Lab, { path, content }: Of<"file">): boolean {
-  const place = outside(lab, path);
-  return existsSync(place) && readFileSync(place, "utf8") === expand(lab, content);
-}
-
-function missingPath(lab: Lab, paths: readonly string[]): string | undefined {
-  const missing = paths.find((path) => !existsSync(outside(lab, path)));
-  return missing && `${missing} is gone`;
-}
-
-function writeFile(lab: Lab, path: string, content: string, mode: number): void {
-  const place = outside(lab, path);
-  mkdirSync(dirname(place), { recursive: true });
-  writeFileSync(place, content, { mode });
-  chmodSync(place, mode);
-}
-
-const TAIL_LINES = 3;
-
-function tail(lab: Lab, log: string): string {
-  const place = outside(lab, log);
-  if (!existsSync(place)) return "nothing";
-  return readFileSync(place, "utf8").trim().split("\n").slice(-TAIL_LINES).join(" | ") || "nothing";
+  return readLabFile(lab, path) === expand(lab, content);
 }
 
 function readState(lab: Lab): Map<string, Applied> {
-  const place = outside(lab, STATE);
-  if (!existsSync(place)) return new Map();
-  const applied = JSON.parse(readFileSync(place, "utf8")) as Record<string, Applied>;
+  const applied = JSON.parse(readLabFile(lab, STATE) ?? "{}") as Record<string, Applied>;
   return new Map(Object.entries(applied));
-}
-
-function writeState(lab: Lab, state: ReadonlyMap<string, Applied>): void {
-  writeFileSync(outside(lab, STATE), JSON.stringify(Object.fromEntries(state)));
 }
 
 /** The identity server's script, for `{identity-server}`. */
