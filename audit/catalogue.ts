@@ -297,3 +297,10 @@ function entry(
 ): CatalogueEntry {
   return { id, title, severity, requirements: requirements.split(" ").filter(Boolean), statement };
 }
+
+/** The entry of a control; a TypeError for an id that the catalogue lacks: a defect of the caller. */
+export function catalogued(id: string): CatalogueEntry {
+  const found = CATALOGUE.find((each) => each.id === id);
+  if (!found) throw new TypeError(`no control ${id}`);
+  return found;
+}

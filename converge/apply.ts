@@ -154,13 +154,13 @@ export async function apply(
   } catch (cause) {
     throw stands(lab) ? cause : gone(lab, cause);
   } finally {
-    if (stands(lab)) writeState(lab, state);
+    if (stands(lab)) writeLabFile(lab, STATE, JSON.stringify(Object.fromEntries(state)), 0o600);
   }
   removeLabFile(lab, UNFINISHED);
 }
 
 function stands(lab: Lab): boolean {
-  return existsSync(outside(lab, LAB_ROOT));
+  return labFileExists(lab, LAB_ROOT);
 }
 
 function gone({ name }: Lab, cause: unknown): HarnessError {

@@ -1,10 +1,11 @@
 import { createPrivateKey, randomUUID, sign } from "node:crypto";
+import { createSigningRequest, type KeyPair } from "./certificate.ts";
 import type { CertificateSpec } from "./resource.ts";
 
 const LIFETIME_SECONDS = 300;
 
 /** The one-time token with which Step-CA's JWK provisioner signs a request for `spec.name` (RFC 7519, ES256). */
-export function signToken(spec: CertificateSpec, key: { kid: string; pem: string }, now: Date): string {
+function signToken(spec: CertificateSpec, key: { kid: string; pem: string }, now: Date): string {
   const issuedAt = Math.floor(now.getTime() / 1000);
   const header = { alg: "ES256", typ: "JWT", kid: key.kid };
   const claims = {
@@ -25,4 +26,12 @@ export function signToken(spec: CertificateSpec, key: { kid: string; pem: string
     dsaEncoding: "ieee-p1363",
   });
   return `${body}.${signature.toString("base64url")}`;
+}
+
+/** The request that orders the certificate: `POST /1.0/sign` of Step-CA. `provisioner`: the JSON of its key's file. */
+export function orderOf(spec: CertificateSpec, keys: KeyPair, provisioner: string, now: Date) {
+  const key = JSON.parse(provisioner) as { kid: string; pem: string };
+  const csr = createSigningRequest(spec.name, [spec.name], keys);
+  const body = JSON.stringify({ csr, ott: signToken(spec, key, now) });
+  return { address: spec.caAddress, port: spec.caPort, path: "/1.0/sign", method: "POST", body } as const;
 }

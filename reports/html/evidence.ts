@@ -5,6 +5,7 @@ import {
   type ServiceObservation,
 } from "../../probes/observation.ts";
 import type { Run } from "../../audit/run.ts";
+import { countFlows } from "../../probes/flow-key.ts";
 import { flowList } from "../flows.ts";
 import { counted, grouped } from "../text.ts";
 import { html, long, type Html, type Part } from "./html.ts";
@@ -52,7 +53,7 @@ export function inShort(observation: Observation): string {
   if (observation.kind !== "packets") return `${observation.request} → ${observation.answer}`;
   const outcomes = PacketOutcome.options
     .filter((outcome) => observation.outcomes[outcome]?.length)
-    .map((outcome) => `${grouped(observation.outcomes[outcome]?.length ?? 0)} ${outcome}`);
+    .map((outcome) => `${grouped(countFlows(observation.outcomes[outcome] ?? []))} ${outcome}`);
   return `${observation.forged ? "forged source, " : ""}${outcomes.join(", ")}`;
 }
 
@@ -66,7 +67,7 @@ function packets(observation: PacketObservation): Html {
       keys.length > 0 &&
       row(
         outcome,
-        html`<b>${keys.length}</b> <span class="mono">${long(flowList(keys), LONGEST_FLOWS)}</span>`,
+        html`<b>${grouped(countFlows(keys))}</b> <span class="mono">${long(flowList(keys), LONGEST_FLOWS)}</span>`,
       )
     );
   });

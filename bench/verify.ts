@@ -1,0 +1,50 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Run } from "../audit/run.ts";
+
+/* How long `phx verify` takes on the reference estate after set-up, how long its converge, and how that compares with
+   starting Node once on the same machine. Argument: how many runs (default 5). Prints minimum, median and maximum. */
+
+const PHX = fileURLToPath(new URL("../phx", import.meta.url));
+const runs = Number(process.argv[2] ?? 5);
+const out = mkdtempSync(join(tmpdir(), "phx-bench-"));
+
+function timed(program: string, args: string[]): number {
+  const since = performance.now();
+  const { status, stderr } = spawnSync(program, args, {
+    env: { ...process.env, PHX_OUT: out },
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: exit ${status}\n${stderr}`);
+  return performance.now() - since;
+}
+
+function print(name: string, values: readonly number[], anchor: number): void {
+  const sorted = values.toSorted((a, b) => a - b);
+  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  const figures = [sorted[0], median, sorted.at(-1)].map((each) => ((each ?? 0) / 1000).toFixed(2));
+  console.log(`${name.padEnd(28)} ${figures.join(" / ")} s   ${(median / anchor).toFixed(0)} x the anchor`);
+}
+
+try {
+  timed(PHX, ["setup"]);
+  const anchors = Array.from({ length: runs }, () => timed(process.execPath, ["-e", ""]));
+  const anchor = anchors.toSorted((a, b) => a - b)[Math.floor(runs / 2)] ?? 1;
+  const whole = Array.from({ length: runs }, () => timed(PHX, ["verify"]));
+  const written = readdirSync(out).map(
+    (name) => JSON.parse(readFileSync(join(out, name, "run.json"), "utf8")) as Run,
+  );
+  const of = (step: string) =>
+    written.flatMap(({ timings }) => timings.find((each) => each.step === step)?.durationMs ?? []);
+  console.log(
+    `minimum / median / maximum of ${runs} runs; the anchor is one start of Node, ${anchor.toFixed(0)} ms`,
+  );
+  print("phx verify, whole command", whole, anchor);
+  print("its converge", of("converge"), anchor);
+  print("its set-up", of("set up"), anchor);
+} finally {
+  rmSync(out, { recursive: true, force: true });
+}

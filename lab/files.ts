@@ -1,0 +1,40 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { type Lab, outside } from "./lab.ts";
+
+/* Files of the lab, by the paths that its own processes know. */
+
+/** Writes a file with exactly this mode, and the folders above it. */
+export function writeLabFile(lab: Lab, path: string, content: string, mode = 0o644): void {
+  const place = outside(lab, path);
+  mkdirSync(dirname(place), { recursive: true });
+  writeFileSync(place, content, { mode });
+  chmodSync(place, mode);
+}
+
+/** A file's text; undefined where there is none. */
+export function readLabFile(lab: Lab, path: string): string | undefined {
+  const place = outside(lab, path);
+  return existsSync(place) ? readFileSync(place, "utf8") : undefined;
+}
+
+export function removeLabFile(lab: Lab, path: string): void {
+  rmSync(outside(lab, path), { force: true });
+}
+
+export function labFileExists(lab: Lab, path: string): boolean {
+  return existsSync(outside(lab, path));
+}
+
+/** The first of these paths that is not there, in words. */
+export function missingLabFile(lab: Lab, paths: readonly string[]): string | undefined {
+  const missing = paths.find((path) => !labFileExists(lab, path));
+  return missing && `${missing} is gone`;
+}
+
+const TAIL_LINES = 3;
+
+/** A log's last lines, for a message. */
+export function lastLines(lab: Lab, path: string): string {
+  return readLabFile(lab, path)?.trim().split("\n").slice(-TAIL_LINES).join(" | ") || "nothing";
+}
