@@ -83,6 +83,7 @@ function longTexts(resource: Resource): Record<string, Abbreviated> {
     }
     case "namespace":
     case "links":
+    case "copy":
     case "keys":
     case "certificate":
     case "service":

@@ -5,6 +5,7 @@ import type { Component } from "../components/store.ts";
 import { HarnessError } from "../errors.ts";
 import { answersSoa, exchangeHttp } from "../lab/exchange.ts";
 import {
+  copyIntoLab,
   labFileExists,
   lastLines,
   missingLabFile,
@@ -112,6 +113,8 @@ async function driftOf(lab: Lab, applied: Applied): Promise<string | undefined> 
     }
     case "file":
       return sameFile(lab, resource) ? undefined : "the file was edited";
+    case "copy":
+      return missingLabFile(lab, [resource.to]);
     case "keys":
       return missingLabFile(lab, keyPaths(resource.spec));
     case "certificate":
@@ -147,7 +150,7 @@ export async function apply(
     await applyNamespaces(lab, of("namespace"), done);
     await Promise.all([
       applyFirewall(lab, of("firewall"), done),
-      applyFiles(lab, of("keys"), of("file"), done),
+      applyFiles(lab, [...of("copy"), ...of("keys"), ...of("file")], done),
     ]);
     await applyLinks(lab, of("links"), done);
     await applyServices(lab, [...of("certificate"), ...of("service")], programs, done);
@@ -197,6 +200,7 @@ async function removeOthers(
 /** Files that go with what is no longer declared. */
 function pathsOf(resource: Resource): readonly string[] {
   if (resource.kind === "file") return [resource.path];
+  if (resource.kind === "copy") return [resource.to];
   return resource.kind === "certificate" ? [resource.spec.certPath, resource.spec.keyPath] : [];
 }
 
@@ -229,22 +233,29 @@ async function applyFirewall(
   }
 }
 
+/* In their order: a file may hold what a key's file says. */
 async function applyFiles(
   lab: Lab,
-  keys: (Step & { resource: Of<"keys"> })[],
-  files: (Step & { resource: Of<"file"> })[],
+  steps: (Step & { resource: Of<"copy"> | Of<"keys"> | Of<"file"> })[],
   done: Done,
 ): Promise<void> {
-  for (const step of keys) {
+  for (const step of steps) {
     const since = performance.now();
-    const made = await createKeys(step.resource.spec, new Date());
-    for (const { path, content, mode } of made) writeLabFile(lab, path, content, mode);
+    await writeResource(lab, step.resource);
     done(step, since);
   }
-  const since = performance.now();
-  for (const step of files) {
-    writeLabFile(lab, step.resource.path, expand(lab, step.resource.content), 0o644);
-    done(step, since);
+}
+
+async function writeResource(lab: Lab, resource: Of<"copy"> | Of<"keys"> | Of<"file">): Promise<void> {
+  switch (resource.kind) {
+    case "copy":
+      return copyIntoLab(lab, resource.from, resource.to);
+    case "file":
+      return writeLabFile(lab, resource.path, expand(lab, resource.content));
+    case "keys": {
+      const made = await createKeys(resource.spec, new Date());
+      for (const { path, content, mode } of made) writeLabFile(lab, path, content, mode);
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import { backendResources, LISTENERS_FILE, listeners } from "./backends.ts";
 import { dnsFiles } from "./dns.ts";
 import { edgeFiles } from "./edge.ts";
 import { compileFirewall } from "./firewall.ts";
-import { folderOf, KEYS, PUBLIC_DNS_ADDRESS, TRAEFIK_API_PORT } from "./layout.ts";
+import { folderOf, KEYS, PUBLIC_DNS_ADDRESS, RUN, TRAEFIK_API_PORT } from "./layout.ts";
 import { fabricLinks, guestLinks } from "./links.ts";
 import { ACME_EMAIL, meshFiles } from "./mesh.ts";
 import { digestOf } from "./plan.ts";
@@ -21,6 +21,7 @@ export function desired(estate: Estate): Resource[] {
     { kind: "firewall", key: "firewall host", namespace: "host", ...compileFirewall(estate) },
     fabric,
     ...estate.guests.map((guest) => guestLinks(estate, guest)),
+    NAMED,
     keys(estate),
     ...resolvConfs(estate),
     ...dnsFiles(estate),
@@ -104,6 +105,9 @@ function resolvConf(place: string, servers: readonly string[]): Resource {
   return { kind: "file", key: `file ${path}`, path, content };
 }
 
+/* A copy: where AppArmor is on, Debian's profile confines /usr/sbin/named to folders that are not a lab's. */
+const NAMED = { kind: "copy", key: "copy named", from: "/usr/sbin/named", to: `${RUN}/bin/named` } as const;
+
 function services(estate: Estate): Service[] {
   const node = estate.dns.enabled ? [nodeDns(estate)] : [];
   const dnsKeys = node.map(({ key }) => key);
@@ -123,8 +127,8 @@ function nodeDns(estate: Estate): Service {
     (zone) => `file ${folder}/${zone}.zone`,
   );
   return {
-    ...service("dns", "host", ["named", "-g", "-c", `${folder}/named.conf`]),
-    reads: [`file ${folder}/named.conf`, ...zones],
+    ...service("dns", "host", [NAMED.to, "-g", "-c", `${folder}/named.conf`]),
+    reads: [NAMED.key, `file ${folder}/named.conf`, ...zones],
     ready: { kind: "dns", server: estate.host.address, name: estate.dns.externalZone },
   };
 }
@@ -132,8 +136,11 @@ function nodeDns(estate: Estate): Service {
 function publicDns(estate: Estate): Service {
   const folder = folderOf("internet");
   return {
-    ...service("public-dns", "internet", ["named", "-g", "-c", `${folder}/named.conf`]),
-    reads: ["named.conf", "external.zone", "upstream.zone"].map((name) => `file ${folder}/${name}`),
+    ...service("public-dns", "internet", [NAMED.to, "-g", "-c", `${folder}/named.conf`]),
+    reads: [
+      NAMED.key,
+      ...["named.conf", "external.zone", "upstream.zone"].map((name) => `file ${folder}/${name}`),
+    ],
     ready: { kind: "dns", server: PUBLIC_DNS_ADDRESS, name: estate.dns.externalZone },
   };
 }

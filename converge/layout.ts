@@ -1,5 +1,5 @@
 /** Paths of a lab's run folder, and the addresses beyond the gateway. The lab's own, never the declaration's. */
-const RUN = "/run/phx";
+export const RUN = "/run/phx";
 
 /** The gateway's outer side. */
 export const GATEWAY_OUTER_ADDRESS = "203.0.113.1";

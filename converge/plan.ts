@@ -62,6 +62,7 @@ function dependencies(resource: Resource): readonly string[] {
     case "firewall":
       return [`namespace ${resource.namespace}`];
     case "namespace":
+    case "copy":
     case "keys":
       return [];
   }

@@ -44,6 +44,7 @@ export type Resource =
       readonly remove: readonly LinkBatch[];
     }
   | { readonly kind: "file"; readonly key: string; readonly path: string; readonly content: string }
+  | { readonly kind: "copy"; readonly key: string; readonly from: string; readonly to: string }
   | { readonly kind: "keys"; readonly key: string; readonly spec: KeysSpec }
   | { readonly kind: "certificate"; readonly key: string; readonly spec: CertificateSpec }
   | {

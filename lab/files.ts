@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Lab, outside } from "./lab.ts";
 
@@ -16,6 +16,13 @@ export function writeLabFile(lab: Lab, path: string, content: string, mode = 0o6
 export function readLabFile(lab: Lab, path: string): string | undefined {
   const place = outside(lab, path);
   return existsSync(place) ? readFileSync(place, "utf8") : undefined;
+}
+
+/** Copies a file of this machine into the lab, its mode with it. */
+export function copyIntoLab(lab: Lab, from: string, to: string): void {
+  const place = outside(lab, to);
+  mkdirSync(dirname(place), { recursive: true });
+  copyFileSync(from, place);
 }
 
 export function removeLabFile(lab: Lab, path: string): void {
