@@ -1,3 +1,4 @@
+import { EXIT } from "../errors.ts";
 import type { Finding, Result } from "./finding.ts";
 import type { Run, RunControl } from "./run.ts";
 
@@ -16,7 +17,7 @@ export function verdictOf(
   const counts = countsOf(controls.length, results);
   const open = counts.inconclusive + counts.error + counts.notrun;
   if (counts.fail > 0) {
-    const exit = faults.length ? 3 : 1;
+    const exit = faults.length ? EXIT.harnessFault : EXIT.findings;
     return {
       word: "FAIL",
       exit,
@@ -30,7 +31,7 @@ export function verdictOf(
       (selected.length === 0
         ? "no control in scope"
         : `${open} of ${plural(selected.length)} without a result`);
-    return { word: "INCOMPLETE", exit: faults.length ? 3 : 4, counts, line: `INCOMPLETE: ${why}` };
+    return { word: "INCOMPLETE", exit: faults.length ? EXIT.harnessFault : EXIT.inconclusive, counts, line: `INCOMPLETE: ${why}` };
   }
   const sampled = findings.filter(({ sampled: how }) => how !== undefined).map(({ control }) => control);
   const whole = selected.length === controls.length && sampled.length === 0;
@@ -38,7 +39,7 @@ export function verdictOf(
   const line = whole
     ? `PASS: ${covered}`
     : `PARTIAL: ${covered}${sampled.length ? `; sampled: ${sampled.join(", ")}` : ""}`;
-  return { word: whole ? "PASS" : "PARTIAL", exit: 0, counts, line };
+  return { word: whole ? "PASS" : "PARTIAL", exit: EXIT.conformant, counts, line };
 }
 
 function countsOf(catalogue: number, results: readonly Result[]): Counts {
