@@ -26,7 +26,13 @@ function obedient(): PacketObservation {
   const counts = { sent: keys.length, captured: keys.length - dropped.length, sport: 20_000 };
   return {
     kind: "packets",
-    ...{ id, from, to, source, dest, forged, accounts },
+    id,
+    from,
+    to,
+    source,
+    dest,
+    forged,
+    accounts,
     ...counts,
     outcomes: { dropped: foldFlowKeys(dropped) },
   };

@@ -31,7 +31,12 @@ export function verdictOf(
       (selected.length === 0
         ? "no control in scope"
         : `${open} of ${plural(selected.length)} without a result`);
-    return { word: "INCOMPLETE", exit: faults.length ? EXIT.harnessFault : EXIT.inconclusive, counts, line: `INCOMPLETE: ${why}` };
+    return {
+      word: "INCOMPLETE",
+      exit: faults.length ? EXIT.harnessFault : EXIT.inconclusive,
+      counts,
+      line: `INCOMPLETE: ${why}`,
+    };
   }
   const sampled = findings.filter(({ sampled: how }) => how !== undefined).map(({ control }) => control);
   const whole = selected.length === controls.length && sampled.length === 0;
