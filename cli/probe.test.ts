@@ -114,8 +114,9 @@ describe("a standing lab that is not what its files say", () => {
       "-j",
       "ACCEPT",
     ]);
-    const { status, run: judged } = probe("FW-002");
+    const { status, run: judged } = probe("FW-002,FW-003");
     assert.equal(status, 1);
+    assert.equal(resultOf(judged, "FW-003"), "fail");
     assert.equal(resultOf(judged, "FW-002"), "fail");
     assert.match(
       reasonsOf(judged, "FW-002"),

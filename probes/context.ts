@@ -17,6 +17,8 @@ export interface ProbeContext {
   readonly trustFiles: readonly string[];
   /** Folder of the run, for screenshots; a path of this process. */
   readonly folder: string;
+  /** Reads the live rules back and compares them with the compiled declaration. */
+  readonly liveRules: () => Promise<Pick<ServiceObservation, "outcome" | "answer" | "facts">>;
   /** Converges the standing lab once more and says what that changed. */
   readonly convergeAgain?: () => Promise<Pick<ServiceObservation, "outcome" | "answer" | "facts">>;
 }

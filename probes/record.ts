@@ -16,6 +16,8 @@ export async function observeRecord(context: ProbeContext, probe: RecordProbe): 
       return traefikCertificates(context, probe);
     case "trust-stores":
       return trustStores(context, probe);
+    case "live-rules":
+      return liveRules(context, probe);
     case "second-converge":
       return secondConverge(context, probe);
   }
@@ -166,6 +168,11 @@ function rootsIn(lab: Lab, store: string): string[] {
     const { fingerprint256, subject } = new X509Certificate(pem);
     return `${store} ${fingerprint256} ${subject.replaceAll("\n", ", ")}`;
   });
+}
+
+async function liveRules(context: ProbeContext, { id, from }: RecordProbe): Promise<ServiceObservation> {
+  const common = { kind: "record", id, from, to: "the node", request: "read the live rules back" } as const;
+  return { ...common, ...(await context.liveRules()) };
 }
 
 async function secondConverge(

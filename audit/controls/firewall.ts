@@ -1,8 +1,9 @@
-import type { Estate, Guest } from "../../policy/estate.ts";
+import type { Estate, Firewall, Guest, Position } from "../../policy/estate.ts";
 import { places } from "../../policy/place.ts";
 import { countFlows } from "../../probes/flow-key.ts";
-import type { PacketProbe } from "../../probes/probe.ts";
-import type { Control } from "../control.ts";
+import type { PacketObservation } from "../../probes/observation.ts";
+import type { PacketProbe, RecordProbe } from "../../probes/probe.ts";
+import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
 import { denialCheck, isByRule, isStanding, type JudgedFlow } from "../packets.ts";
@@ -84,8 +85,71 @@ const guestsDrop: Control = {
     ),
 };
 
+const RULES: RecordProbe = { kind: "record", id: "record live-rules", from: "host", record: "live-rules" };
+
+/** Every ordered pair's sweep: each packet that did not arrive must have moved a counter. */
+function allSweeps(estate: Estate): PacketProbe[] {
+  return places(estate).flatMap(({ id, destination: judged }) => (judged ? sweepsTo(estate, id) : []));
+}
+
+const enforced: Control = {
+  id: "FW-003",
+  sampled: (estate) => sampleWords(estate, allSweeps(estate).length),
+  probes: (estate) => [RULES, ...allSweeps(estate)],
+  judge: (estate, seen) => [
+    switchedOn(estate, "the datacenter and the host", estate.host.firewall, estate.host.position),
+    ...estate.guests.map((guest) => switchedOn(estate, destination(guest), guest.firewall, guest.position)),
+    liveCheck(seen),
+    ...allSweeps(estate).map(({ id, from, to }) => witnessCheck(seen.packets(id), from, to)),
+  ],
+};
+
+function switchedOn(estate: Estate, what: string, firewall: Firewall | undefined, position: Position): Check {
+  const on = firewall?.enabled === true;
+  const observed = firewall ? (on ? "on" : "off") : "no firewall section: nothing filters its port";
+  return {
+    title: `the firewall of ${what} is on`,
+    result: on ? "pass" : "fail",
+    expected: "enabled",
+    observed,
+    ...(on
+      ? {}
+      : { reason: `${what}: ${observed}; set enabled to true`, disagreement: "intent gap" as const }),
+    declared: declaredAt(estate, firewall?.position ?? position),
+    evidence: [],
+  };
+}
+
+function liveCheck(seen: Observations): Check {
+  const { id, facts, answer } = seen.service(RULES.id);
+  const differences = Array.isArray(facts["differences"]) ? facts["differences"] : undefined;
+  const reason = `the live rules are not the compiled declaration: ${differences?.join("; ") ?? answer}; converge again`;
+  return {
+    title: "the live rules, sets and links are the compiled declaration",
+    result: differences ? (differences.length ? "fail" : "pass") : "inconclusive",
+    expected: "no difference",
+    observed: answer,
+    ...(differences?.length === 0 ? {} : { reason }),
+    ...(differences?.length ? { disagreement: "converge fault" as const } : {}),
+    evidence: [id],
+  };
+}
+
+function witnessCheck({ id, sent, captured, accounts }: PacketObservation, from: string, to: string): Check {
+  const counted = accounts.reduce((sum, { gain }) => sum + gain, 0);
+  const missing = sent - captured - counted;
+  return {
+    title: `${from} > ${to}: each packet that did not arrive was counted`,
+    result: missing === 0 ? "pass" : "inconclusive",
+    expected: `${sent - captured} counted`,
+    observed: `${sent} sent, ${captured} captured, ${counted} counted`,
+    ...(missing === 0 ? {} : { reason: `${missing} packets neither arrived nor were counted` }),
+    evidence: [id],
+  };
+}
+
 export function destination(guest: Guest): string {
   return `guest ${guest.id} (${guest.name})`;
 }
 
-export const FIREWALL_CONTROLS: readonly Control[] = [hostDrops, guestsDrop];
+export const FIREWALL_CONTROLS: readonly Control[] = [hostDrops, guestsDrop, enforced];
