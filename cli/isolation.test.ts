@@ -73,9 +73,9 @@ async function unchanged(before: readonly string[], watch: Watch): Promise<void>
   const told = JSON.parse(json) as Told[];
   assert.equal(told.length, watch.verbs.length);
   for (const { verb, status, looks, differing, said } of told) {
+    assert.deepEqual(differing, [], verb);
     assert.equal(status, 0, `${verb}: ${said}`);
     assert.ok(looks > 1, `${verb} was looked at while it ran`);
-    assert.deepEqual(differing, [], verb);
   }
 }
 
