@@ -1,3 +1,4 @@
+import "../fixtures/own-labs.ts";
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -69,10 +70,10 @@ async function shows(issuer: string): Promise<true | undefined> {
 
 /** The node's `named` with its zones read again, as an operator would. */
 async function restartDns(): Promise<void> {
-  await signal(lab, processOf("dns"), "HUP");
   const log = outside(lab, "/run/phx/host/dns.log");
   const loads = () => readFileSync(log, "utf8").split("all zones loaded").length;
   const before = loads();
+  await signal(lab, processOf("dns"), "HUP");
   await awaitReady("named", "zones loaded again", () => loads() > before || undefined, BOUND.serverReadyMs);
 }
 

@@ -70,7 +70,7 @@ test("two labs have the same names side by side and share nothing", async () => 
 });
 
 /* On a /run of their own: the machine's may hold labs of others. */
-const OWN_RUN = "mount -t tmpfs tmpfs /run";
+const OWN_RUN = "export PHX_LABS=/run/phx/labs; mount -t tmpfs tmpfs /run";
 const told = "(error) => { console.log(error.name, error.message); }";
 
 async function say(code: string, options: Parameters<typeof labProcess>[1] = { before: OWN_RUN }) {
@@ -126,7 +126,10 @@ const REFUSALS: readonly [string, Parameters<typeof labProcess>[1], RegExp][] = 
   ],
   [
     "a full /run",
-    { before: "mount -t tmpfs -o size=4k tmpfs /run; head -c 4096 /dev/zero >/run/full" },
+    {
+      before:
+        "export PHX_LABS=/run/phx/labs; mount -t tmpfs -o size=4k tmpfs /run; head -c 4096 /dev/zero >/run/full",
+    },
     /^HarnessError \/run\/phx\/labs\/refused: expected room for a lab's record, found ENOSPC.*\[disk-write\]/,
   ],
 ];

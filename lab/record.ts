@@ -14,8 +14,10 @@ import { HarnessError } from "../errors.ts";
 import { isLocked, lockPath } from "./lock.ts";
 import { BOUND, readBack } from "./waits.ts";
 
-/** Records of the labs that stand, one folder each; on tmpfs, so that they end with the machine as labs do. */
-const LABS_FOLDER = "/run/phx/labs";
+/** Records of the labs that stand, one folder each: PHX_LABS, else on tmpfs, so that they end with the machine too. */
+function labsFolder(): string {
+  return process.env["PHX_LABS"] || "/run/phx/labs";
+}
 
 /** What a lab's record says of it. */
 export interface LabRecord {
@@ -30,7 +32,7 @@ export interface LabRecord {
 
 /** The folder of a lab's record: its lock is held by whoever changes the lab. */
 export function folderOf(name: string): string {
-  return join(LABS_FOLDER, name);
+  return join(labsFolder(), name);
 }
 
 /** Held by the lab's init (and, until init runs, by its phx) for as long as the lab lives. */
@@ -91,7 +93,7 @@ function makeFolder(path: string): void {
 /** Another process may sweep the folder between its making and its locking: then this is one more look. */
 function lockInFolder(name: string, path: string, flags: string): number | undefined {
   try {
-    for (const folder of [dirname(LABS_FOLDER), LABS_FOLDER, folderOf(name)]) makeFolder(folder);
+    for (const folder of [dirname(labsFolder()), labsFolder(), folderOf(name)]) makeFolder(folder);
     return lockPath(path, flags);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
@@ -126,7 +128,7 @@ export function readRecord(name: string): LabRecord | undefined {
 
 /** Names of all that is recorded, living or not. */
 export function recordedNames(): string[] {
-  return existsSync(LABS_FOLDER) ? readdirSync(LABS_FOLDER).sort() : [];
+  return existsSync(labsFolder()) ? readdirSync(labsFolder()).sort() : [];
 }
 
 /** Removes the record of a lab that neither lives nor is being made; whether it did. */
@@ -146,7 +148,7 @@ export function sweepRecord(name: string): boolean {
 
 export function forget(name: string): void {
   rmSync(folderOf(name), { recursive: true, force: true });
-  for (const folder of [LABS_FOLDER, dirname(LABS_FOLDER)]) {
+  for (const folder of [labsFolder(), dirname(labsFolder())]) {
     try {
       rmdirSync(folder);
     } catch {
