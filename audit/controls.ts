@@ -1,6 +1,7 @@
 import type { Control } from "./control.ts";
 import { CONFIGURATION_CONTROLS } from "./controls/configuration.ts";
 import { DNS_CONTROLS } from "./controls/dns.ts";
+import { DNS_OUTSIDE_CONTROLS } from "./controls/dns-outside.ts";
 import { EDGE_CONTROLS } from "./controls/edge.ts";
 import { FIREWALL_CONTROLS } from "./controls/firewall.ts";
 import { PKI_CONTROLS } from "./controls/pki.ts";
@@ -15,6 +16,7 @@ export const CONTROLS: readonly Control[] = [
   ...SEGMENTATION_CONTROLS,
   ...PKI_CONTROLS,
   ...DNS_CONTROLS,
+  ...DNS_OUTSIDE_CONTROLS,
   ...CONFIGURATION_CONTROLS,
 ];
 

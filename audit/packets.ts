@@ -58,6 +58,11 @@ export function isByRule(decision: Decision): boolean {
   return decision.verdict === "accept" && admittedBy(decision).kind === "rule";
 }
 
+/** An ACCEPT by rule is declared; a standing accept is Proxmox's own, and fails only where `wan` profits. */
+export function permitsDeclared({ from, decision }: JudgedFlow): boolean {
+  return isByRule(decision) || (isStanding(decision) && from !== "wan");
+}
+
 type Twin = Pick<TcpProbe | HttpProbe, "id">;
 
 interface Denial {

@@ -1,6 +1,6 @@
 import type { Estate, Rule } from "../policy/estate.ts";
 import { addressOf, places } from "../policy/place.ts";
-import type { FlowKey } from "../probes/flow-key.ts";
+import { countFlows, type FlowKey } from "../probes/flow-key.ts";
 import type { PacketProbe, TcpProbe } from "../probes/probe.ts";
 import { expectation } from "./expectation.ts";
 
@@ -98,4 +98,18 @@ export function isDeclared(estate: Estate, from: string, to: string, key: FlowKe
   const { verdict, hops } = expectation(estate, from, to, key);
   const last = hops.at(-1);
   return verdict === "accept" && last?.decider.kind === "rule";
+}
+
+/** The sampled sweep of a destination from everybody else. */
+export function sweepsTo(estate: Estate, to: string): PacketProbe[] {
+  return places(estate)
+    .filter(({ id }) => id !== to)
+    .map(({ id }) => sweep(estate, id, to));
+}
+
+/** `730 of 1,310,710 flows`: what a sampled sweep of so many pairs asks, of all that the statement speaks of. */
+export function sampleWords(estate: Estate, pairs: number): string {
+  const ALL_FLOWS_OF_A_PAIR = 2 * 65_535 + 1;
+  const asked = pairs * countFlows(sweepKeys(estate));
+  return `${asked.toLocaleString("en-US")} of ${(pairs * ALL_FLOWS_OF_A_PAIR).toLocaleString("en-US")} flows`;
 }

@@ -3,7 +3,7 @@ import type { RecordProbe } from "../../probes/probe.ts";
 import type { Control } from "../control.ts";
 import { at, declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
-import { service } from "./edge.ts";
+import { serviceCheck } from "../check.ts";
 
 const filesValid: Control = {
   id: "CFG-001",
@@ -58,7 +58,7 @@ const idempotent: Control = {
     ] as const;
     return aspects.map(([aspect, title]) => {
       const changed = Array.isArray(facts[aspect]) ? facts[aspect] : undefined;
-      return service(changed ? outcome : "unknown", changed?.length === 0, {
+      return serviceCheck(changed ? outcome : "unknown", changed?.length === 0, {
         title,
         expected: "no change",
         observed: changed ? (changed.length ? changed.join(", ") : "no change") : answer,

@@ -6,8 +6,9 @@ import type { Control, Observations } from "../control.ts";
 import { at, declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
 import { denialCheck, isByRule } from "../packets.ts";
-import { connection, forgedSweep, fullSweep, sweep, twins } from "../sweep.ts";
-import { destination, sampleWords } from "./firewall.ts";
+import { connection, forgedSweep, fullSweep, sampleWords, sweep, twins } from "../sweep.ts";
+import { serviceCheck } from "../check.ts";
+import { guestInWords } from "../words.ts";
 
 const OPEN_PORTS = [80, 443];
 
@@ -34,7 +35,7 @@ const onlyWeb: Control = {
         twins: gatewayTwins(estate),
         permits: ({ key, decision }) => permitted.has(key) && isByRule(decision),
         expected: "65,533 TCP and 65,535 UDP ports silent",
-        destination: destination(gateway),
+        destination: guestInWords(gateway),
       }),
       {
         title: "80 and 443 answer",
@@ -42,7 +43,7 @@ const onlyWeb: Control = {
         expected: "tcp/80 and tcp/443 arrive",
         observed: missing.length === 0 ? "both arrive" : `${missing.join(", ")} did not arrive`,
         ...(missing.length
-          ? { reason: `${missing.join(", ")} of ${destination(gateway)} did not arrive from wan` }
+          ? { reason: `${missing.join(", ")} of ${guestInWords(gateway)} did not arrive from wan` }
           : {}),
         ...(gateway.firewall ? { declared: declaredAt(estate, gateway.firewall.position) } : {}),
         evidence: [observation.id],
@@ -164,7 +165,7 @@ function tlsCheck(estate: Estate, seen: Observations, name: PublicName): Check {
   const { id, facts, answer, outcome } = seen.service(handshake(estate, name).id);
   const names = Array.isArray(facts.names) ? facts.names : [];
   const good = facts.authorized === true && names.includes(name.external);
-  return service(outcome, good, {
+  return serviceCheck(outcome, good, {
     title: `${name.external} presents a valid public chain`,
     expected: `a chain to the public root that names ${name.external}`,
     observed: answer,
@@ -180,7 +181,7 @@ function pageCheck(estate: Estate, seen: Observations, name: PublicName): Check 
   const route = estate.routes.find(({ hostname }) => hostname === name.internal);
   const mesh = guestOf(estate, "mesh").address;
   const good = facts.guest === route?.guestId && facts.canaryReturned === true && facts.peer === mesh;
-  return service(outcome, good, {
+  return serviceCheck(outcome, good, {
     title: `https://${name.external} reaches its service through Traefik`,
     expected: `the canary from guest ${route?.guestId ?? "none"}, asked by ${mesh}`,
     observed: `${answer}${facts.peer ? `, asked by ${String(facts.peer)}` : ""}`,
@@ -193,7 +194,7 @@ function pageCheck(estate: Estate, seen: Observations, name: PublicName): Check 
 function redirectCheck(estate: Estate, seen: Observations, name: PublicName): Check {
   const { id, facts, answer, outcome } = seen.service(plain(estate, name).id);
   const location = `https://${name.external}/a?b=c`;
-  return service(outcome, facts.status === 301 && facts.location === location, {
+  return serviceCheck(outcome, facts.status === 301 && facts.location === location, {
     title: `http://${name.external} redirects to https`,
     expected: `301 to ${location}`,
     observed: answer,
@@ -207,26 +208,13 @@ function browserCheck(estate: Estate, seen: Observations, { id, url }: BrowserPr
   const { facts, answer, outcome, reason } = seen.service(id);
   const name = estate.publicNames.find(({ external }) => external === new URL(url).hostname);
   const route = estate.routes.find(({ hostname }) => hostname === name?.internal);
-  return service(outcome, facts.status === 200 && facts.guest === route?.guestId, {
+  return serviceCheck(outcome, facts.status === 200 && facts.guest === route?.guestId, {
     title: `a browser in wan opens ${url}`,
     expected: `the page of guest ${route?.guestId ?? "none"}, trusting the public root alone`,
     observed: answer,
     reason: reason ?? `${url}: ${answer}`,
     evidence: [id],
   });
-}
-
-/** A service's answer as a check: unknown is inconclusive, silence or a wrong answer fails. */
-export function service(outcome: string, good: boolean, check: Omit<Check, "result">): Check {
-  const { reason, ...rest } = check;
-  if (good) return { ...rest, result: "pass" };
-  const result = outcome === "unknown" ? "inconclusive" : "fail";
-  return {
-    ...rest,
-    result,
-    ...(reason ? { reason } : {}),
-    ...(result === "fail" ? { disagreement: "converge fault" } : {}),
-  };
 }
 
 export const EDGE_CONTROLS: readonly Control[] = [onlyWeb, nothingElse, publicTls];

@@ -1,32 +1,13 @@
-import type { Estate, Firewall, Guest, Position } from "../../policy/estate.ts";
+import type { Estate, Firewall, Position } from "../../policy/estate.ts";
 import { places } from "../../policy/place.ts";
-import { countFlows } from "../../probes/flow-key.ts";
 import type { PacketObservation } from "../../probes/observation.ts";
 import type { PacketProbe, RecordProbe } from "../../probes/probe.ts";
 import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
-import { denialCheck, isByRule, isStanding, type JudgedFlow } from "../packets.ts";
-import { sweep, sweepKeys, twins } from "../sweep.ts";
-
-/** The sampled sweep of a destination from everybody else. */
-export function sweepsTo(estate: Estate, to: string): PacketProbe[] {
-  return places(estate)
-    .filter(({ id }) => id !== to)
-    .map(({ id }) => sweep(estate, id, to));
-}
-
-/** `730 of 1,310,710 flows`: what a sampled sweep of so many pairs asks, of all that the statement speaks of. */
-export function sampleWords(estate: Estate, pairs: number): string {
-  const ALL_FLOWS_OF_A_PAIR = 2 * 65_535 + 1;
-  const asked = pairs * countFlows(sweepKeys(estate));
-  return `${asked.toLocaleString("en-US")} of ${(pairs * ALL_FLOWS_OF_A_PAIR).toLocaleString("en-US")} flows`;
-}
-
-/** An ACCEPT by rule is declared; a standing accept is Proxmox's own, and fails only where `wan` profits. */
-export function permitsDeclared({ from, decision }: JudgedFlow): boolean {
-  return isByRule(decision) || (isStanding(decision) && from !== "wan");
-}
+import { denialCheck, isByRule, isStanding, permitsDeclared } from "../packets.ts";
+import { sampleWords, sweep, sweepsTo, twins } from "../sweep.ts";
+import { guestInWords } from "../words.ts";
 
 const hostDrops: Control = {
   id: "FW-001",
@@ -80,7 +61,7 @@ const guestsDrop: Control = {
         twins: twins(estate, guest.id),
         permits: ({ decision }) => isByRule(decision) || isStanding(decision),
         expected: "no packet arrives without a declared ACCEPT",
-        destination: destination(guest),
+        destination: guestInWords(guest),
       }),
     ),
 };
@@ -98,7 +79,7 @@ const enforced: Control = {
   probes: (estate) => [RULES, ...allSweeps(estate)],
   judge: (estate, seen) => [
     switchedOn(estate, "the datacenter and the host", estate.host.firewall, estate.host.position),
-    ...estate.guests.map((guest) => switchedOn(estate, destination(guest), guest.firewall, guest.position)),
+    ...estate.guests.map((guest) => switchedOn(estate, guestInWords(guest), guest.firewall, guest.position)),
     liveCheck(seen),
     ...allSweeps(estate).map(({ id, from, to }) => witnessCheck(seen.packets(id), from, to)),
   ],
@@ -146,10 +127,6 @@ function witnessCheck({ id, sent, captured, accounts }: PacketObservation, from:
     ...(missing === 0 ? {} : { reason: `${missing} packets neither arrived nor were counted` }),
     evidence: [id],
   };
-}
-
-export function destination(guest: Guest): string {
-  return `guest ${guest.id} (${guest.name})`;
 }
 
 export const FIREWALL_CONTROLS: readonly Control[] = [hostDrops, guestsDrop, enforced];

@@ -5,9 +5,8 @@ import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
 import { denialCheck, isByRule } from "../packets.ts";
-import { connection } from "../sweep.ts";
-import { service } from "./edge.ts";
-import { sampleWords, sweepsTo } from "./firewall.ts";
+import { connection, sampleWords, sweepsTo } from "../sweep.ts";
+import { serviceCheck } from "../check.ts";
 
 function handshake(from: string, address: string, port: number, servername: string): TlsProbe {
   const id = `tls ${from} > ${address}:${port} ${servername}`;
@@ -59,14 +58,18 @@ const byAcme: Control = {
 function chainCheck(estate: Estate, seen: Observations, route: Route): Check {
   const { id, facts, answer, outcome } = seen.service(served(estate, route).id);
   const names = Array.isArray(facts.names) ? facts.names : [];
-  return service(outcome, facts.authorized === true && names.length === 1 && names[0] === route.hostname, {
-    title: `Traefik's certificate for ${route.hostname} chains to Step-CA's root`,
-    expected: `a chain to the pinned root that names ${route.hostname} alone`,
-    observed: answer,
-    reason: `Traefik's certificate for ${route.hostname}: ${answer}`,
-    declared: declaredAt(estate, route.position),
-    evidence: [id],
-  });
+  return serviceCheck(
+    outcome,
+    facts.authorized === true && names.length === 1 && names[0] === route.hostname,
+    {
+      title: `Traefik's certificate for ${route.hostname} chains to Step-CA's root`,
+      expected: `a chain to the pinned root that names ${route.hostname} alone`,
+      observed: answer,
+      reason: `Traefik's certificate for ${route.hostname}: ${answer}`,
+      declared: declaredAt(estate, route.position),
+      evidence: [id],
+    },
+  );
 }
 
 /** The certificate on the wire is one of the CA's record, and its order was validated by tls-alpn-01. */
@@ -78,7 +81,7 @@ function orderCheck(estate: Estate, seen: Observations, route: Route): Check {
   const line = issued.find((each) => each.split(" ")[0] === serial);
   const expected = `${route.hostname} ${estate.ca.provisioner} tls-alpn-01`;
   const outcome = record.outcome === "unknown" ? "unknown" : shown.outcome;
-  return service(outcome, line === `${serial} ${expected}`, {
+  return serviceCheck(outcome, line === `${serial} ${expected}`, {
     title: `the certificate for ${route.hostname} came by tls-alpn-01`,
     expected: `serial ${serial || "of the certificate"} in the CA's record: ${expected}`,
     observed: line ?? `serial ${serial || "none"} is not in the CA's record`,
@@ -94,7 +97,7 @@ function viewCheck(estate: Estate, seen: Observations, route: Route): Check {
   const { id, facts, answer, outcome } = seen.service(casAnswer(estate, route).id);
   const mesh = guestOf(estate, "mesh").address;
   const answers = Array.isArray(facts.answers) ? facts.answers : [];
-  return service(outcome, answers.length === 1 && answers[0] === `${route.hostname} A ${mesh}`, {
+  return serviceCheck(outcome, answers.length === 1 && answers[0] === `${route.hostname} A ${mesh}`, {
     title: `Step-CA resolves ${route.hostname} to where Traefik listens`,
     expected: `A ${mesh}`,
     observed: answer,
@@ -139,7 +142,7 @@ const onlyCa: Control = {
     const [pinned = ""] = roots;
     return [
       ...endpoints(estate).map(({ title, probe }) => pinnedCheck(seen, title, probe, pinned)),
-      service(trusted.outcome, roots.length === 1 && /^[0-9A-F:]{95}$/.test(pinned), {
+      serviceCheck(trusted.outcome, roots.length === 1 && /^[0-9A-F:]{95}$/.test(pinned), {
         title: "the trust stores of Nginx and Traefik hold one root alone",
         expected: "one root in every store",
         observed: `${trusted.answer}: ${roots.map((each) => each.slice(0, 23)).join(", ")}`,
@@ -153,7 +156,7 @@ const onlyCa: Control = {
 function pinnedCheck(seen: Observations, title: string, probe: TlsProbe, pinned: string): Check {
   const { id, facts, answer, outcome } = seen.service(probe.id);
   const chain = Array.isArray(facts.chain) ? facts.chain : [];
-  return service(outcome, facts.authorized === true && pinned !== "" && chain.at(-1) === pinned, {
+  return serviceCheck(outcome, facts.authorized === true && pinned !== "" && chain.at(-1) === pinned, {
     title: `${title} chains to the pinned root`,
     expected: `verified, root ${pinned.slice(0, 23)}`,
     observed: `${answer}${chain.length ? `, chain ends in ${String(chain.at(-1)).slice(0, 23)}` : ""}`,

@@ -4,10 +4,9 @@ import type { Control, Observations } from "../control.ts";
 import { at, declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
 import { denialCheck, isByRule } from "../packets.ts";
-import { connection } from "../sweep.ts";
+import { connection, sampleWords, sweepsTo } from "../sweep.ts";
 import { places } from "../../policy/place.ts";
-import { service } from "./edge.ts";
-import { sampleWords, sweepsTo } from "./firewall.ts";
+import { serviceCheck } from "../check.ts";
 
 const HTTPS = 443;
 
@@ -79,7 +78,7 @@ function routeCheck(estate: Estate, seen: Observations, route: Route): Check {
     facts.guest === route.guestId &&
     facts.address === route.address &&
     facts.port === route.port;
-  return service(outcome, good, {
+  return serviceCheck(outcome, good, {
     title: `${route.hostname} reaches guest ${route.guestId}`,
     expected: `the canary from ${route.address}:${route.port}`,
     observed: facts.guest ? `${answer} at ${String(facts.address)}:${String(facts.port)}` : answer,

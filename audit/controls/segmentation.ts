@@ -6,9 +6,9 @@ import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import { expectation } from "../expectation.ts";
 import type { Check } from "../finding.ts";
-import { admittedBy, denialCheck, isByRule } from "../packets.ts";
-import { connection, declaredPorts, isDeclared, sweep, twins } from "../sweep.ts";
-import { destination, permitsDeclared, sampleWords, sweepsTo } from "./firewall.ts";
+import { admittedBy, denialCheck, isByRule, permitsDeclared } from "../packets.ts";
+import { connection, declaredPorts, isDeclared, sampleWords, sweep, sweepsTo, twins } from "../sweep.ts";
+import { guestInWords } from "../words.ts";
 
 interface Pair {
   readonly from: string;
@@ -140,13 +140,13 @@ const noWayRound: Control = {
   judge: (estate, seen) =>
     routedGuests(estate).map((guest) =>
       denialCheck(estate, seen, {
-        title: `${destination(guest)} answers Traefik and its declared sources only`,
+        title: `${guestInWords(guest)} answers Traefik and its declared sources only`,
         seen: sweepsTo(estate, guest.id).map(({ id }) => seen.packets(id)),
         twins: twinsFromMesh(estate, guest.id),
         permits: ({ from, decision }) =>
           isByRule(decision) && from !== "wan" && from !== guestOf(estate, "gateway").id,
         expected: "Nginx, peers and outside are blocked",
-        destination: destination(guest),
+        destination: guestInWords(guest),
       }),
     ),
 };
