@@ -27,8 +27,8 @@ http {
   client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi;
   uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
   server_tokens off;
-  server_names_hash_bucket_size 128;
-  map_hash_bucket_size 128;
+  server_names_hash_max_size 16384; server_names_hash_bucket_size 512;
+  map_hash_max_size 16384; map_hash_bucket_size 512;
   ssl_protocols TLSv1.2 TLSv1.3;
   ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
   ssl_session_tickets off;

@@ -100,9 +100,9 @@ function byName<T>(routes: readonly Route[], make: (route: Route) => T): Record<
   return Object.fromEntries(routes.map((route) => [routerName(route), make(route)]));
 }
 
-/** Name of a route's router and service in Traefik: the hostname with dashes. */
+/** Name of a route's router and service in Traefik: `a-b.test` is `a--b-test`, so that no two hostnames share one. */
 function routerName(route: Route): string {
-  return route.hostname.replaceAll(".", "-");
+  return route.hostname.replaceAll("-", "--").replaceAll(".", "-");
 }
 
 function file(path: string, content: unknown): Resource {

@@ -18,10 +18,9 @@ async function differingAfter(commands: string, during = ""): Promise<string[]> 
     console.log("RESULT" + JSON.stringify(differences(before, snapshotRoot(), { counters: true })));
     process.exit(0);`;
   const node = [process.execPath, "--input-type=module", "-e", code];
-  const started: LabProcess = markedProcess([
-    ...["unshare", "--net", "--mount", "--propagation", "private"],
-    ...["sh", "-ec", 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6; exec "$@"', "sh", ...node],
-  ]);
+  const isolated = ["unshare", "--net", "--mount", "--propagation", "private"];
+  const quiet = ["sh", "-ec", 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6; exec "$@"', "sh"];
+  const started: LabProcess = markedProcess([...isolated, ...quiet, ...node]);
   await started.end();
   for (const each of started.left()) process.kill(Number.parseInt(each, 10), "SIGKILL");
   const [, json = assert.fail(started.said())] = started.said().split("RESULT");
