@@ -128,6 +128,8 @@ export interface RunEnd extends Pick<Run, "endedAt" | "isolation" | "faults" | "
   /** Ids of the controls in scope, fixed before the first probe. */
   readonly planned: readonly string[];
   readonly findings: readonly Finding[];
+  /** The lab did not last as long as the run: what failed then says nothing about the network. */
+  readonly labEnded: boolean;
   readonly observations: readonly Observation[];
 }
 
@@ -136,8 +138,15 @@ export function closeRun(open: OpenRun, end: RunEnd): Run {
   const { estate, estateDigest, timings: before, controls: catalogue, ...kept } = open;
   const { planned, timings, isolation, endedAt } = end;
   const controls = catalogue.map((control) => scoped(control, planned));
-  const findings = controls.flatMap(({ id }) => end.findings.filter(({ control }) => control === id));
-  const faults = [...end.faults, ...(isolation.equal ? [] : ["the root namespace did not stay as it was"])];
+  const selected = controls.filter(({ scope }) => scope === "selected");
+  const findings = selected
+    .flatMap(({ id }) => end.findings.filter(({ control }) => control === id))
+    .map((finding) => (end.labEnded ? withoutLab(finding) : finding));
+  const faults = [
+    ...end.faults,
+    ...(end.labEnded ? ["the lab ended before the run did: a process of it, or phx, was killed"] : []),
+    ...(isolation.equal ? [] : ["the root namespace did not stay as it was"]),
+  ];
   const matrix = matrixOf(estate, end.observations);
   const { folder, files, leftOut } = estate;
   return {
@@ -161,6 +170,15 @@ export function closeRun(open: OpenRun, end: RunEnd): Run {
     timings: [...before, ...timings],
     isolation,
     faults,
+  };
+}
+
+function withoutLab(finding: Finding): Finding {
+  if (finding.result !== "fail") return finding;
+  return {
+    ...finding,
+    result: "error",
+    summary: `the lab ended during the run; before that: ${finding.summary}`,
   };
 }
 

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CATALOGUE } from "../audit/catalogue.ts";
 import { CONTROLS } from "../audit/controls.ts";
-import { HarnessError } from "../errors.ts";
-import { newRunId, readRun, runsRoot } from "../reports/write.ts";
+import { EXIT, HarnessError } from "../errors.ts";
+import { claimRun, newRunId, readRun, releaseRun, runsRoot } from "../reports/write.ts";
 import { nearest } from "./nearest.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -28,46 +29,80 @@ export interface Order {
 export async function runSpecs(order: Order): Promise<number> {
   const id = newRunId(order.startedAt, order.mode);
   const folder = join(runsRoot(), id);
-  const { controls, startedAt, ...kept } = order;
+  await claimRun(folder);
+  try {
+    const { status, signal } = await ended(startPlaywright(order, id, folder));
+    if (existsSync(join(folder, "run.json"))) return (await readRun(folder)).verdict.exit;
+    if (signal !== undefined) return interrupted(signal);
+    process.stderr.write(`phx: run ${id} ended with ${status} before it began; its reason stands above\n`);
+    return EXIT.harnessFault;
+  } finally {
+    await rm(temporary(folder), { recursive: true, force: true });
+    await releaseRun(folder);
+  }
+}
+
+function startPlaywright(order: Order, id: string, folder: string): ChildProcess {
+  const { controls = inScope(order.mode), startedAt, ...kept } = order;
   const request = { ...kept, id, folder, startedAt: startedAt.toISOString() };
-  const grep = controls ? ["--grep", `@(${controls.join("|")})$`] : [];
   const config = join(ROOT, "playwright.config.ts");
   const cli = join(ROOT, "node_modules", "@playwright", "test", "cli.js");
-  const child = spawn(process.execPath, [cli, "test", "--config", config, ...grep], {
+  const grep = order.controls || order.mode === "probe" ? ["--grep", `@(${controls.join("|")})$`] : [];
+  mkdirSync(temporary(folder));
+  // A group of its own: what the terminal signals reaches it once, from here.
+  return spawn(process.execPath, [cli, "test", "--config", config, ...grep], {
     cwd: ROOT,
+    detached: true,
     env: {
       ...process.env,
       PHX_REQUEST: JSON.stringify(request),
       PHX_WATCHED: "1",
       PWTEST_CACHE_DIR: join(ROOT, ".toolchain", "playwright"),
+      TMPDIR: temporary(folder),
       FORCE_COLOR: "0",
     },
     stdio: ["pipe", "inherit", "inherit"],
   });
-  const status = await ended(child);
-  if (existsSync(join(folder, "run.json"))) return (await readRun(folder)).verdict.exit;
-  throw new HarnessError("lab-start", {
-    subject: `run ${id}`,
-    expected: "a run.json",
-    actual: `none: the run ended with ${status} before it began`,
-    remedy: "Its reason stands above.",
-  });
+}
+
+/** Where Playwright and its browser keep what goes with the run. */
+function temporary(folder: string): string {
+  return join(folder, "tmp");
+}
+
+function inScope(mode: Order["mode"]): string[] {
+  return CONTROLS.filter(({ converges }) => mode === "verify" || converges !== true).map(({ id }) => id);
+}
+
+interface Ended {
+  readonly status: string;
+  /** The signal that this process got meanwhile. */
+  readonly signal?: (typeof SIGNALS)[number];
 }
 
 /* Playwright ends in order on SIGINT alone; a second signal ends it at once, and the lab with it. */
-function ended(child: ChildProcess): Promise<string> {
-  let signals = 0;
-  const forward = () => void child.kill(signals++ === 0 ? "SIGINT" : "SIGKILL");
+function ended(child: ChildProcess): Promise<Ended> {
+  let got: Ended["signal"];
+  const forward = (signal: NodeJS.Signals) => {
+    child.kill(got === undefined ? "SIGINT" : "SIGKILL");
+    got = SIGNALS.find((each) => each === signal);
+  };
   for (const signal of SIGNALS) process.removeAllListeners(signal).on(signal, forward);
   return new Promise((resolve) => {
     child.on("close", (code, signal) => {
       for (const each of SIGNALS) process.off(each, forward);
-      resolve(signal ?? `exit ${code}`);
+      resolve({ status: signal ?? `exit ${code}`, ...(got ? { signal: got } : {}) });
     });
   });
 }
 
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+/** As a shell has it: 128 and the signal's number. */
+function interrupted(signal: (typeof SIGNALS)[number]): number {
+  process.stderr.write(`phx: ended by ${signal} before anything was probed: no run is written\n`);
+  return { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }[signal];
+}
 
 /** `EDGE,rte-002` -> the ids of the controls that this version probes. Throws `control-unknown`. */
 export function selectControls(list: string): string[] {

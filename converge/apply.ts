@@ -251,7 +251,7 @@ async function writeResource(lab: Lab, resource: Of<"copy"> | Of<"keys"> | Of<"f
     case "copy":
       return copyIntoLab(lab, resource.from, resource.to);
     case "file":
-      return writeLabFile(lab, resource.path, expand(lab, resource.content));
+      return writeLabFile(lab, resource.path, expand(lab, resource));
     case "keys": {
       const made = await createKeys(resource.spec, new Date());
       for (const { path, content, mode } of made) writeLabFile(lab, path, content, mode);
@@ -380,13 +380,13 @@ async function issue(lab: Lab, spec: CertificateSpec): Promise<void> {
   writeLabFile(lab, spec.keyPath, toPem(keys), 0o600);
 }
 
-/** `"{{/path}}"` in a file's content stands for that file's JSON. */
-function expand(lab: Lab, content: string): string {
-  return content.replace(/"\{\{(.+?)\}\}"/g, (_all, path: string) => readLabFile(lab, path) ?? "null");
+/** The file's whole text: its one word that only the lab knows (a key it made) in its place. */
+function expand(lab: Lab, { content, insert }: Of<"file">): string {
+  return insert ? content.replace(insert.word, () => readLabFile(lab, insert.path) ?? insert.word) : content;
 }
 
-function sameFile(lab: Lab, { path, content }: Of<"file">): boolean {
-  return readLabFile(lab, path) === expand(lab, content);
+function sameFile(lab: Lab, file: Of<"file">): boolean {
+  return readLabFile(lab, file.path) === expand(lab, file);
 }
 
 function readState(lab: Lab): Map<string, Applied> {

@@ -65,5 +65,7 @@ test("a route more is a name more; the declaration holds no key, only where it s
   assert.ok(more.authority.policy.x509.allow.dns.includes("new.internal.test"));
   const text = JSON.stringify(authorityFiles(estate));
   assert.doesNotMatch(text, /PRIVATE KEY/);
-  assert.ok(text.includes(`{{${KEYS.provisionerPublic}}}`));
+  const [file] = authorityFiles(estate);
+  assert.ok(file?.kind === "file" && file.insert?.path === KEYS.provisionerPublic);
+  assert.ok(file.content.includes(file.insert.word));
 });

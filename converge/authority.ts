@@ -2,6 +2,9 @@ import { type Estate, guestOf } from "../policy/estate.ts";
 import { folderOf, KEYS } from "./layout.ts";
 import type { Resource } from "./resource.ts";
 
+/** Stands in ca.json for the provisioner's public key, a JSON object, until the lab has made it. */
+const PROVISIONER_KEY = "the provisioner's public key";
+
 /** Name of the JWK provisioner that issues the backends' own certificates. */
 export const BACKEND_PROVISIONER = "backends";
 
@@ -13,7 +16,8 @@ export function authorityFiles(estate: Estate): Resource[] {
   const folder = folderOf(guestOf(estate, "ca").id);
   const path = `${folder}/ca.json`;
   const content = `${JSON.stringify(config(estate, folder), null, 2)}\n`;
-  return [{ kind: "file", key: `file ${path}`, path, content }];
+  const insert = { word: JSON.stringify(PROVISIONER_KEY), path: KEYS.provisionerPublic };
+  return [{ kind: "file", key: `file ${path}`, path, content, insert }];
 }
 
 function config(estate: Estate, folder: string): unknown {
@@ -39,7 +43,7 @@ function config(estate: Estate, folder: string): unknown {
           requireEAB: false,
           claims: { minTLSCertDuration: "5m", defaultTLSCertDuration: "24h", maxTLSCertDuration: "24h" },
         },
-        { type: "JWK", name: BACKEND_PROVISIONER, key: `{{${KEYS.provisionerPublic}}}` },
+        { type: "JWK", name: BACKEND_PROVISIONER, key: PROVISIONER_KEY },
       ],
     },
     tls: { minVersion: 1.2, maxVersion: 1.3 },

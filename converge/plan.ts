@@ -56,7 +56,7 @@ function dependencies(resource: Resource): readonly string[] {
     case "certificate":
       return ["keys"];
     case "file":
-      return resource.content.includes("{{") ? ["keys"] : [];
+      return resource.insert ? ["keys"] : [];
     case "links":
       return resource.create.map(({ namespace }) => `namespace ${namespace}`);
     case "firewall":

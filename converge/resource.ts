@@ -43,7 +43,13 @@ export type Resource =
       readonly create: readonly LinkBatch[];
       readonly remove: readonly LinkBatch[];
     }
-  | { readonly kind: "file"; readonly key: string; readonly path: string; readonly content: string }
+  | {
+      readonly kind: "file";
+      readonly key: string;
+      readonly path: string;
+      readonly content: string;
+      readonly insert?: Insert;
+    }
   | { readonly kind: "copy"; readonly key: string; readonly from: string; readonly to: string }
   | { readonly kind: "keys"; readonly key: string; readonly spec: KeysSpec }
   | { readonly kind: "certificate"; readonly key: string; readonly spec: CertificateSpec }
@@ -62,6 +68,12 @@ export type Resource =
       readonly ready: Readiness;
       readonly log: string;
     };
+
+/** Text of a file of the lab that stands in for a word of this one when it is written: what only the lab knows. */
+export interface Insert {
+  readonly word: string;
+  readonly path: string;
+}
 
 /** The run's own CAs and keys: never from the declaration, never printed, made once for a lab. */
 export interface KeysSpec {

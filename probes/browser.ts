@@ -78,7 +78,7 @@ certutil -A -d sql:${database} -n public -t C,, -i ${roots}`;
 function wrapper(lab: Lab, from: string, folder: string): string {
   const path = join(folder, "chromium");
   const resolv = `/run/phx/${from}/resolv.conf`;
-  const view = `mount --bind ${resolv} "$(readlink -m /etc/resolv.conf)" && exec env HOME=${HOME} /usr/bin/chromium "$@"`;
+  const view = `mount --bind ${resolv} "$(readlink -m /etc/resolv.conf)" && exec env HOME=${HOME} TMPDIR=${HOME} /usr/bin/chromium "$@"`;
   const argv = [
     ...enter(lab, from),
     "unshare",

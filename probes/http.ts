@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connect as connectTls } from "node:tls";
 import { type buildConnector, Client } from "undici";
-import { outside } from "../lab/lab.ts";
+import { HarnessError } from "../errors.ts";
+import { type Lab, outside } from "../lab/lab.ts";
 import { connectTcp } from "../lab/socket.ts";
 import { BOUND } from "../lab/waits.ts";
 import type { ProbeContext } from "./context.ts";
@@ -34,6 +35,7 @@ export async function observeHttp(context: ProbeContext, probe: HttpProbe): Prom
       ...read(answer.statusCode, answer.headers, await answer.body.text(), canary),
     };
   } catch (error) {
+    if (error instanceof HarnessError) throw error;
     const { code = "", message } = error as NodeJS.ErrnoException;
     const silent = /TIMEOUT|ETIMEDOUT/.test(code);
     const facts = { refused: !silent, error: code };
@@ -92,7 +94,8 @@ function connector(
   { from, address, port, tls }: HttpProbe,
 ): buildConnector.connector {
   return (_options, done) => {
-    const tcp = connectTcp(lab, from, address, port);
+    const tcp = connection(lab, from, address, port, done);
+    if (!tcp) return;
     const socket = tls
       ? connectTls({
           socket: tcp,
@@ -115,6 +118,16 @@ function connector(
       done(null, socket);
     });
   };
+}
+
+/* Where there is no lab to connect in, undici is to hear it as it would hear a refusal. */
+function connection(lab: Lab, from: string, address: string, port: number, done: buildConnector.Callback) {
+  try {
+    return connectTcp(lab, from, address, port);
+  } catch (error) {
+    done(error as Error, null);
+    return undefined;
+  }
 }
 
 function timeoutError(): Error {

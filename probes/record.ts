@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { HarnessError } from "../errors.ts";
 import { exchangeHttp } from "../lab/exchange.ts";
 import { type Lab, outside } from "../lab/lab.ts";
 import { BOUND } from "../lab/waits.ts";
@@ -121,6 +122,7 @@ async function traefikCertificates(
       facts: { held },
     };
   } catch (error) {
+    if (error instanceof HarnessError) throw error;
     return {
       ...common,
       outcome: "silent",

@@ -11,6 +11,7 @@ import { releaseRun, writeRun } from "./write.ts";
 /** What the set-up left in the file that PHX_SESSION names. */
 interface Session extends Pick<Run, "isolation" | "timings"> {
   readonly open: OpenRun;
+  readonly labEnded?: boolean;
 }
 
 /** Collects each control's finding and evidence, and writes the run. It may turn a green run red, never a red one green. */
@@ -72,7 +73,12 @@ export default class ConformanceReporter implements Reporter {
       for (const fault of this.#faults) process.stderr.write(`phx: ${fault}\n`);
       return undefined;
     }
-    const { open, isolation, timings } = JSON.parse(readFileSync(session, "utf8")) as Session;
+    const {
+      open,
+      isolation,
+      timings,
+      labEnded = false,
+    } = JSON.parse(readFileSync(session, "utf8")) as Session;
     const folder = dirname(session);
     if (result.status === "timedout" || result.status === "interrupted")
       this.#faults.push(`the run was ${result.status}`);
@@ -80,6 +86,7 @@ export default class ConformanceReporter implements Reporter {
       endedAt: new Date().toISOString(),
       planned: this.#planned,
       findings: this.#findings,
+      labEnded,
       observations: this.#observations,
       timings: [...timings, ...this.#timings],
       isolation,

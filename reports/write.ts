@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ZodError } from "zod";
@@ -184,13 +184,30 @@ function isAbandoned(names: readonly string[]): boolean {
   return !names.includes(RUN_FILE) && claims.length > 0 && !claims.some((pid) => isAlive(Number(pid)));
 }
 
+/** No process has this PID: a folder without any claim counts as claimed by nobody. */
+const NOBODY = 0;
 const CLAIM = /^running\.(\d+)$/;
+
+/** Makes a run's folder and claims it for this process. @throws HarnessError disk-write */
+export async function claimRun(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, `running.${process.pid}`), "");
+  } catch (cause) {
+    const actual = `${codeOf(cause)}: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new HarnessError(
+      "disk-write",
+      { subject: folder, expected: "a folder for the run", actual },
+      { cause },
+    );
+  }
+}
 
 /** Gives up this process's claim on a run's folder, which now holds what it is to hold. Without a run it goes. */
 export async function releaseRun(folder: string): Promise<void> {
   await rm(join(folder, `running.${process.pid}`), { force: true });
   const names = await entriesOf(folder);
-  if (!names.includes(RUN_FILE)) await rm(folder, { recursive: true, force: true });
+  if (isAbandoned([...names, `running.${NOBODY}`])) await rm(folder, { recursive: true, force: true });
 }
 
 /** In order; none where the folder is missing or no folder. */
