@@ -13,6 +13,7 @@ const call = {
   socket: bound("int socket(int, int, int)"),
   bind: bound("int bind(int, void *, uint32_t)"),
   setsockopt: bound("int setsockopt(int, int, int, void *, uint32_t)"),
+  getsockopt: bound("int getsockopt(int, int, int, void *, void *)"),
   sendmmsg: bound("int sendmmsg(int, void *, uint32_t, int)"),
   recv: bound("intptr_t recv(int, _Out_ void *, size_t, int)"),
   flock: bound("int flock(int, int)"),
@@ -29,6 +30,7 @@ const SOCK_CLOEXEC = 0o2000000;
 export const ETH_P_ALL = 0x0003;
 export const IPPROTO_RAW = 255;
 
+const IPPROTO_IP = 0;
 const CLONE_NEWNET = 0x40000000;
 const LOCK_SH = 1;
 const LOCK_EX = 2;
@@ -92,6 +94,13 @@ function setIntOption(fd: number, option: number, value: number): void {
   const buffer = Buffer.alloc(4);
   buffer.writeInt32LE(value);
   check(call.setsockopt(fd, SOL_SOCKET, option, buffer, 4), `setsockopt ${option}`);
+}
+
+/** getsockopt(2) at the level of IP, filling the whole of `into`, whose first bytes may say what is asked for. */
+export function readIpOption(fd: number, option: number, into: Buffer): void {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(into.length);
+  check(call.getsockopt(fd, IPPROTO_IP, option, into, length), `getsockopt ${option}`);
 }
 
 /** Index of an interface of the namespace that the thread is in now; 0 where there is none. */

@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { labName } from "../fixtures/network-lab.ts";
 import { createLab, destroyLab, type OwnedLab, outside } from "./lab.ts";
 import { createNamespaces } from "./network.ts";
-import { type Daemon, endDaemon, execute, isRunning, run, Shell, signal, startDaemon } from "./process.ts";
+import { type Daemon, endDaemon, execute, isRunning, run, signal, startDaemon } from "./process.ts";
 import { readBack } from "./waits.ts";
 
 let owned: OwnedLab;
@@ -117,14 +117,4 @@ test("a command's end has the shape of a success; as a fault it carries the last
 test("a large output and input pass whole", async () => {
   const text = "0123456789abcdef\n".repeat(100_000);
   assert.equal(await run(owned.lab, "a", ["cat"], text), text);
-});
-
-test("a standing shell answers one command after the other, and says when it is gone", async () => {
-  const shell = new Shell(owned.lab, "b");
-  assert.equal(await shell.run("ip -o link | wc -l"), "1\n");
-  assert.equal(await shell.run("printf 'no newline'"), "no newline");
-  await assert.rejects(shell.run("false"), /expected exit 0, found exit 1\..*\[lab-command\]/);
-  assert.equal(await shell.run("echo still"), "still\n");
-  await assert.rejects(shell.run("exit 4"), /the shell is gone.*\[lab-command\]/);
-  await assert.rejects(shell.run("echo after"), /the shell is gone.*\[lab-command\]/);
 });

@@ -1,5 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
+import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { HarnessError } from "../errors.ts";
 import { type Lab, outside } from "./lab.ts";
@@ -153,50 +152,5 @@ function stateOf(lab: Lab, pid: number): { group: number; startTicks: number } |
     return state === "Z" ? undefined : { group: Number(group), startTicks: Number(others[16]) };
   } catch {
     return undefined;
-  }
-}
-
-/** A shell that stands in a namespace of the lab: a command costs no fork of this process. One command at a time. */
-export class Shell {
-  readonly #child: ChildProcessWithoutNullStreams;
-  #said = "";
-  #heard: (() => void) | undefined;
-
-  constructor(lab: Lab, namespace: string) {
-    const [file, ...args] = [...enter(lab, namespace), "sh"];
-    this.#child = spawn(file, args, { stdio: "pipe" });
-    this.#child.stdin.on("error", () => {});
-    this.#child.on("error", () => this.#heard?.());
-    this.#child.on("close", () => this.#heard?.());
-    this.#child.stdout.setEncoding("utf8");
-    this.#child.stdout.on("data", (chunk: string) => {
-      this.#said += chunk;
-      this.#heard?.();
-    });
-  }
-
-  /** What the command printed; `lab-command` where it fails or the shell is gone. */
-  async run(command: string): Promise<string> {
-    const end = randomUUID();
-    this.#said = "";
-    this.#child.stdin.write(`${command}; echo "${end} $?"\n`);
-    const pattern = new RegExp(`^([\\s\\S]*)${end} (\\d+)\\n$`);
-    for (;;) {
-      const [, said = "", status] = pattern.exec(this.#said) ?? [];
-      if (status === "0") return said;
-      const gone =
-        this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined;
-      if (status !== undefined || gone) {
-        const actual = status === undefined ? "the shell is gone" : `exit ${status}`;
-        throw new HarnessError("lab-command", { subject: command, expected: "exit 0", actual });
-      }
-      await new Promise<void>((resolve) => {
-        this.#heard = resolve;
-      });
-    }
-  }
-
-  close(): void {
-    this.#child.stdin.end();
   }
 }

@@ -18,6 +18,8 @@ export const BOUND = {
   certificatesMs: 30_000,
   /** A batch of packets: until sent = captured + accounted. */
   conservationMs: 2_000,
+  /** The same, after one batch of the same probe has reached that bound. */
+  conservationAgainMs: 200,
   /** One TCP connection: less than the first retransmission of a SYN (1 s). */
   connectMs: 900,
   /** One TLS handshake, HTTP exchange or DNS query inside the lab. */

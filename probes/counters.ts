@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
+import type { FilterCounters } from "../lab/filter-counters.ts";
 import type { Lab } from "../lab/lab.ts";
 import { within } from "../lab/namespace.ts";
-import type { Shell } from "../lab/process.ts";
 import type { Account } from "./observation.ts";
 
 /** Packet counts of all lines that end a packet's way, by `chain` and `rule`; of the node and of the gateway. */
@@ -12,30 +12,26 @@ export type Counters = ReadonlyMap<
 
 const GATEWAY_CHAIN = "gateway reverse path";
 
-/* `[packets:bytes] -A CHAIN ... -j TARGET ...`, iptables-save(8) with counters. */
-const COUNTED = /^\[(\d+):\d+\] -A (\S+) (.*)$/;
 const ENDS = /-j (DROP|REJECT)\b/;
 /* A probe is always a first packet. What conntrack calls INVALID is somebody's late answer, never a probe of ours. */
 const INVALID = /--ctstate INVALID -j DROP/;
 
-/** Reads the node's counters, through a shell that stands there, and the gateway's reverse path counter (`IPReversePathFilter`, ip-sysctl rp_filter). */
-export async function readCounters(lab: Lab, node: Shell): Promise<Counters> {
-  const text = await node.run("iptables-legacy-save -c -t filter");
+/** Reads the node's counters, and the gateway's reverse path counter (`IPReversePathFilter`, ip-sysctl rp_filter). */
+export async function readCounters(lab: Lab, node: FilterCounters): Promise<Counters> {
   const counters = new Map<string, { chain: string; rule: string; count: number }>();
-  for (const [index, line] of text.split("\n").entries()) {
-    const [, count, chain = "", rule = ""] = COUNTED.exec(line) ?? [];
-    if (count === undefined || !ENDS.test(rule) || INVALID.test(rule)) continue;
-    counters.set(`${chain} ${index} ${rule}`, { chain, rule, count: Number(count) });
+  for (const [index, counted] of (await node.read()).entries()) {
+    if (!ENDS.test(counted.rule) || INVALID.test(counted.rule)) continue;
+    counters.set(`${counted.chain} ${index} ${counted.rule}`, counted);
   }
   const rule = "IPReversePathFilter";
   counters.set(GATEWAY_CHAIN, { chain: GATEWAY_CHAIN, rule, count: reversePathDrops(lab) });
   return counters;
 }
 
-/** What the lines gained between two readings. */
+/** What the lines gained between two readings; a line that was not there, or stood elsewhere, says nothing. */
 export function gains(before: Counters, after: Counters): Account[] {
   return [...after].flatMap(([key, { chain, rule, count }]) => {
-    const gain = count - (before.get(key)?.count ?? 0);
+    const gain = count - (before.get(key)?.count ?? count);
     if (gain <= 0) return [];
     const effect = rule.includes("-j REJECT") ? ("reject" as const) : ("drop" as const);
     return [{ chain, rule, effect, gain }];

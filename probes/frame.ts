@@ -1,4 +1,4 @@
-import { parseFlowKey } from "./flow-key.ts";
+import { type FlowKey, parseFlowKey } from "./flow-key.ts";
 
 /* Frames as bytes: Ethernet II (RFC 894), IPv4 (RFC 791), TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792). */
 
@@ -8,6 +8,8 @@ const PROTOCOL = { icmp: 1, tcp: 6, udp: 17 } as const;
 const ECHO_REQUEST = 8;
 const SYN = 0x02;
 const RST = 0x04;
+/** FIN, SYN, RST, PSH, ACK, URG. */
+const FLAGS = 0x3f;
 /** In front of the token in every payload, so that no other traffic passes for a probe. */
 const MAGIC = 0x70687821;
 
@@ -20,6 +22,12 @@ export interface ProbePacket {
   readonly token: number;
 }
 
+/** The IP protocol number of a flow key. */
+export function protocolOf(key: FlowKey): number {
+  const { proto, first } = parseFlowKey(key);
+  return proto === "ip" ? first : PROTOCOL[proto];
+}
+
 /** An IPv4 packet for a flow key: TCP SYN with the token as its sequence number, else the token in the payload. */
 export function encodePacket({ key, source, dest, sport, token }: ProbePacket): Buffer {
   const { proto, first: number } = parseFlowKey(key);
@@ -29,7 +37,7 @@ export function encodePacket({ key, source, dest, sport, token }: ProbePacket): 
   packet.writeUInt16BE(packet.length, 2);
   packet.writeUInt16BE(token & 0xffff, 4);
   packet.writeUInt8(64, 8);
-  packet.writeUInt8(proto === "ip" ? number : PROTOCOL[proto], 9);
+  packet.writeUInt8(protocolOf(key), 9);
   writeAddress(packet, source, 12);
   writeAddress(packet, dest, 16);
   packet.writeUInt16BE(checksum(packet.subarray(0, IP_BYTES), 0), 10);
@@ -54,49 +62,90 @@ export interface Sighting {
   readonly kind: "probe" | "refusal";
 }
 
-/** The probe that an Ethernet frame carries or refuses (RST, port unreachable); undefined for all other traffic. */
-export function sightFrame(frame: Buffer): Sighting | undefined {
-  if (frame.length < ETHERNET_BYTES + IP_BYTES || frame.readUInt16BE(12) !== 0x0800) return undefined;
-  return sightPacket(frame.subarray(ETHERNET_BYTES));
+/** Looks at an IPv4 packet, or at an Ethernet frame: undefined for all traffic that is not of these probes. */
+export interface Sight {
+  readonly packet: (bytes: Buffer) => Sighting | undefined;
+  readonly frame: (bytes: Buffer) => Sighting | undefined;
 }
 
-/** As `sightFrame`, of an IPv4 packet. */
-export function sightPacket(packet: Buffer): Sighting | undefined {
-  const header = (packet.readUInt8(0) & 0x0f) * 4;
-  const body = packet.subarray(header, packet.readUInt16BE(2));
-  const protocol = packet.readUInt8(9);
-  if (protocol === PROTOCOL.tcp) return sightTcp(body);
-  if (protocol === PROTOCOL.udp) return sightToken(body, 8);
-  if (protocol === PROTOCOL.icmp) return sightIcmp(body);
-  return sightToken(body, 0);
+/**
+ * Knows the probes of one sender to one destination again, and what refuses them there: an RST that answers the SYN, an
+ * ICMP error of type 3 that quotes the probe. Addresses, and the source port where there is one, must be the probes' own.
+ */
+export function sightOf({ source, dest, sport }: Pick<ProbePacket, "source" | "dest" | "sport">): Sight {
+  const there = addressBytes(source, dest);
+  const back = addressBytes(dest, source);
+  const packet = (bytes: Buffer): Sighting | undefined => {
+    const whole = ipPacket(bytes);
+    if (!whole) return undefined;
+    const { protocol, addresses, body } = whole;
+    if (addresses.equals(there)) return sightProbe(protocol, body, sport);
+    if (protocol === PROTOCOL.tcp && addresses.equals(back)) return sightReset(body, sport);
+    return protocol === PROTOCOL.icmp ? sightQuoted(body, there, sport) : undefined;
+  };
+  return {
+    packet,
+    frame: (bytes) =>
+      bytes.length >= 14 && bytes.readUInt16BE(12) === 0x0800
+        ? packet(bytes.subarray(ETHERNET_BYTES))
+        : undefined,
+  };
 }
 
-function sightTcp(segment: Buffer): Sighting | undefined {
-  if (segment.length < 20) return undefined;
-  const flags = segment.readUInt8(13);
-  if (flags === SYN) return { token: segment.readUInt32BE(4), kind: "probe" };
-  if ((flags & RST) === 0) return undefined;
+interface IpPacket {
+  readonly protocol: number;
+  /** Source and destination, 8 bytes. */
+  readonly addresses: Buffer;
+  readonly body: Buffer;
+}
+
+/** A packet's parts; undefined where the header is malformed, and for any fragment but the first. */
+function ipPacket(bytes: Buffer): IpPacket | undefined {
+  if (bytes.length < IP_BYTES || bytes.readUInt8(0) >> 4 !== 4) return undefined;
+  const headerBytes = (bytes.readUInt8(0) & 0x0f) * 4;
+  const FRAGMENT_OFFSET = 0x1fff;
+  if (headerBytes < IP_BYTES || (bytes.readUInt16BE(6) & FRAGMENT_OFFSET) !== 0) return undefined;
+  const body = bytes.subarray(headerBytes, bytes.readUInt16BE(2));
+  return { protocol: bytes.readUInt8(9), addresses: bytes.subarray(12, 20), body };
+}
+
+function sightProbe(protocol: number, body: Buffer, sport: number): Sighting | undefined {
+  const token = tokenIn(protocol, body, sport) ?? magicToken(body, 0);
+  return token === undefined ? undefined : { token, kind: "probe" };
+}
+
+/** The token where the protocol carries it; of TCP the first 8 bytes are enough, as an ICMP error quotes them. */
+function tokenIn(protocol: number, body: Buffer, sport: number): number | undefined {
+  if (protocol === PROTOCOL.icmp) return magicToken(body, 8);
+  const ofProbes =
+    (protocol === PROTOCOL.tcp || protocol === PROTOCOL.udp) &&
+    body.length >= 8 &&
+    body.readUInt16BE(0) === sport;
+  if (!ofProbes) return undefined;
+  if (protocol === PROTOCOL.udp) return magicToken(body, 8);
+  return body.length < 14 || (body.readUInt8(13) & FLAGS) === SYN ? body.readUInt32BE(4) : undefined;
+}
+
+function sightReset(segment: Buffer, sport: number): Sighting | undefined {
+  if (segment.length < 20 || segment.readUInt16BE(2) !== sport) return undefined;
+  if ((segment.readUInt8(13) & RST) === 0) return undefined;
   return { token: (segment.readUInt32BE(8) - 1) >>> 0, kind: "refusal" };
 }
 
-function sightIcmp(message: Buffer): Sighting | undefined {
+function sightQuoted(message: Buffer, there: Buffer, sport: number): Sighting | undefined {
   const DESTINATION_UNREACHABLE = 3;
-  const QUOTED = 8;
-  if (message.length < 16) return undefined;
-  if (message.readUInt8(0) !== DESTINATION_UNREACHABLE) {
-    return message.readUInt8(0) === 0 ? undefined : sightToken(message, 8);
-  }
-  if (message.length < QUOTED + IP_BYTES) return undefined;
-  const quoted = message.subarray(QUOTED + (message.readUInt8(QUOTED) & 0x0f) * 4);
-  const isTcp = message.readUInt8(QUOTED + 9) === PROTOCOL.tcp;
-  if (isTcp) return quoted.length < 8 ? undefined : { token: quoted.readUInt32BE(4), kind: "refusal" };
-  const seen = sightToken(quoted, 8);
+  const quoted =
+    message.length > 8 && message.readUInt8(0) === DESTINATION_UNREACHABLE
+      ? ipPacket(message.subarray(8))
+      : undefined;
+  if (!quoted?.addresses.equals(there)) return undefined;
+  const seen = sightProbe(quoted.protocol, quoted.body, sport);
   return seen && { ...seen, kind: "refusal" };
 }
 
-function sightToken(body: Buffer, offset: number): Sighting | undefined {
+function magicToken(body: Buffer, offset: number): number | undefined {
   if (body.length < offset + 8 || body.readUInt32BE(offset) !== MAGIC) return undefined;
-  return { token: body.readUInt32BE(offset + 4), kind: "probe" };
+  return body.readUInt32BE(offset + 4);
 }
 
 function tcpSyn(sport: number, dport: number, token: number): Buffer {
@@ -148,6 +197,13 @@ function partialSum(bytes: Buffer, before: number): number {
   let sum = before;
   for (let at = 0; at + 1 < bytes.length; at += 2) sum += bytes.readUInt16BE(at);
   return bytes.length % 2 ? sum + (bytes.readUInt8(bytes.length - 1) << 8) : sum;
+}
+
+function addressBytes(source: string, dest: string): Buffer {
+  const bytes = Buffer.alloc(8);
+  writeAddress(bytes, source, 0);
+  writeAddress(bytes, dest, 4);
+  return bytes;
 }
 
 function writeAddress(into: Buffer, address: string, offset: number): void {

@@ -24,7 +24,6 @@ export class Prober {
 
   /** Observations of all probes, in their order. */
   async observe(probes: readonly Probe[]): Promise<Observation[]> {
-    (await this.#engine)?.forgetCounters();
     for (const probe of probes) if (probe.kind === "packets") await this.#once(probe);
     const services = probes.filter(({ kind }) => kind !== "packets");
     for (let at = 0; at < services.length; at += SERVICES_AT_ONCE) {

@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import { closeSync } from "node:fs";
+import type { Lab } from "./lab.ts";
+import { AF_INET, IPPROTO_RAW, readIpOption, SOCK_RAW, socket } from "./libc.ts";
+import { within } from "./namespace.ts";
+import { run } from "./process.ts";
+
+/** A line of a namespace's IPv4 filter table, as iptables-save(8) prints it, and how many packets matched it. */
+export interface CountedRule {
+  readonly chain: string;
+  readonly rule: string;
+  readonly count: number;
+}
+
+/* linux/netfilter_ipv4/ip_tables.h, x86_64 and arm64: struct ipt_getinfo, ipt_get_entries, ipt_entry, xt_entry_target. */
+const GET_INFO = 64;
+const GET_ENTRIES = 65;
+const INFO = { bytes: 84, hookEntries: 36, size: 80 } as const;
+const ENTRIES = { size: 32, table: 40 } as const;
+const ENTRY = { target: 88, next: 90, packets: 96, elements: 112 } as const;
+const TARGET = { name: 2, data: 32 } as const;
+const HOOKS = { INPUT: 1, FORWARD: 2, OUTPUT: 3 } as const;
+
+/** The filter table of one namespace, to be read often: 0.1 ms a look, where iptables-save takes 4 ms. */
+export class FilterCounters {
+  readonly #lab: Lab;
+  readonly #namespace: string;
+  #shape = "";
+  #lines = new Map<string, readonly string[]>();
+
+  constructor(lab: Lab, namespace: string) {
+    this.#lab = lab;
+    this.#namespace = namespace;
+  }
+
+  /** All rules in the table's order. Rules that were loaded or changed meanwhile are read anew. */
+  async read(): Promise<CountedRule[]> {
+    for (;;) {
+      const { entries, shape } = this.#entries();
+      if (shape === this.#shape) return entries.map(({ chain, at, count }) => this.#rule(chain, at, count));
+      this.#lines = linesOf(await run(this.#lab, this.#namespace, ["iptables-legacy-save", "-t", "filter"]));
+      // The text and the table are of one moment only where the table is still the same after the text was read.
+      if (this.#entries().shape === shape) this.#shape = shape;
+    }
+  }
+
+  #rule(chain: string, at: number, count: number): CountedRule {
+    const rule = this.#lines.get(chain)?.[at];
+    if (rule === undefined) throw new TypeError(`iptables-save shows no rule ${at} in ${chain}`);
+    return { chain, rule, count };
+  }
+
+  #entries(): { entries: Entry[]; shape: string } {
+    return within(this.#lab, this.#namespace, () => {
+      const fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+      try {
+        return parse(...blob(fd));
+      } finally {
+        closeSync(fd);
+      }
+    });
+  }
+}
+
+function blob(fd: number): [info: Buffer, table: Buffer] {
+  const info = Buffer.alloc(INFO.bytes);
+  info.write("filter");
+  readIpOption(fd, GET_INFO, info);
+  const size = info.readUInt32LE(INFO.size);
+  const answer = Buffer.alloc(ENTRIES.table + size);
+  answer.write("filter");
+  answer.writeUInt32LE(size, ENTRIES.size);
+  readIpOption(fd, GET_ENTRIES, answer);
+  return [info, answer.subarray(ENTRIES.table)];
+}
+
+interface Entry {
+  readonly chain: string;
+  /** Its place in the chain, from 0. */
+  readonly at: number;
+  readonly count: number;
+}
+
+/* A built-in chain starts at its hook's entry and ends with its policy; a chain of one's own starts after a head whose
+   target is ERROR and ends with a return: the last entry of either is no rule. */
+function parse(info: Buffer, table: Buffer): { entries: Entry[]; shape: string } {
+  const starts = new Map(
+    Object.entries(HOOKS).map(([name, hook]) => [info.readUInt32LE(INFO.hookEntries + 4 * hook), name]),
+  );
+  const chains: Entry[][] = [];
+  const shape = createHash("sha256");
+  let chain = "";
+  for (let offset = 0; offset < table.length; offset += table.readUInt16LE(offset + ENTRY.next)) {
+    const target = offset + table.readUInt16LE(offset + ENTRY.target);
+    const isHead = text(table, target + TARGET.name) === "ERROR";
+    if (isHead || starts.has(offset)) {
+      chain = starts.get(offset) ?? text(table, target + TARGET.data);
+      chains.push([]);
+    }
+    const count = Number(table.readBigUInt64LE(offset + ENTRY.packets));
+    const end = offset + table.readUInt16LE(offset + ENTRY.next);
+    shape
+      .update(table.subarray(offset, offset + ENTRY.packets))
+      .update(table.subarray(offset + ENTRY.elements, end));
+    const rules = chains.at(-1);
+    if (!isHead) rules?.push({ chain, at: rules.length, count });
+  }
+  return { entries: chains.flatMap((rules) => rules.slice(0, -1)), shape: shape.digest("base64") };
+}
+
+function text(table: Buffer, offset: number): string {
+  return table.toString("latin1", offset, table.indexOf(0, offset));
+}
+
+/** `-A CHAIN RULE` lines of iptables-save, by chain. */
+function linesOf(saved: string): Map<string, string[]> {
+  const lines = new Map<string, string[]>();
+  for (const [, chain = "", rule = ""] of saved.matchAll(/^-A (\S+) (.*)$/gm)) {
+    const known = lines.get(chain);
+    if (known) known.push(rule);
+    else lines.set(chain, [rule]);
+  }
+  return lines;
+}
