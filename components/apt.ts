@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { HarnessError } from "../errors.ts";
 import { type Package, missingPackages } from "./debian.ts";
+import { makeFolder } from "./folder.ts";
 import { withLock } from "./lock.ts";
 import { storeFolder } from "./store.ts";
 
@@ -74,7 +75,7 @@ export async function installPackages(
  * ends by itself even if phx is killed.
  */
 async function apt(args: readonly string[]): Promise<number> {
-  mkdirSync(dirname(aptLog()), { recursive: true });
+  makeFolder(dirname(aptLog()));
   const log = openSync(aptLog(), "w");
   try {
     const namespace = ["--mount", "--propagation", "private", "sh", "-c", MUTED, "sh"];

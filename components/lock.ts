@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { HarnessError } from "../errors.ts";
+import { makeFolder } from "./folder.ts";
 
 /**
  * Does `work` while no other process holds the file's lock. flock(2) belongs to the open file, which `flock` shares
@@ -13,7 +14,7 @@ export async function withLock<T>(
   say: (line: string) => void,
   work: () => Promise<T>,
 ): Promise<T> {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const descriptor = openSync(file, "w");
   try {
     if ((await flock(descriptor, "--nonblock")) !== 0) {

@@ -113,5 +113,5 @@ test("what a killed install left is not located, and is gone after the next one"
 
 test("a store that can't be written is told as such", async () => {
   writeFileSync(join(process.env["XDG_CACHE_HOME"] ?? "", "phx"), "a file, not a folder");
-  await assert.rejects(install(recipe(), silent), /expected a folder to install into.*disk-write/);
+  await assert.rejects(install(recipe(), silent), /phx: expected a folder, .*disk-write/);
 });
