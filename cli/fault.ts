@@ -8,7 +8,7 @@ export function describeError(thrown: unknown, debug: boolean): { lines: string[
   const error = faultOf(thrown);
   const stack = debug && thrown instanceof Error ? [thrown.stack ?? ""] : [];
   if (error instanceof HarnessErrors)
-    return { lines: [...error.errors.map(({ message }) => message), ...stack], exit: error.exit };
+    return { lines: [...new Set(error.errors.map(({ message }) => message)), ...stack], exit: error.exit };
   return { lines: [error.message, ...stack], exit: error.exit };
 }
 
@@ -20,7 +20,7 @@ function faultOf(thrown: unknown): HarnessError | HarnessErrors {
   }
   const actual = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   const remedy = "This is a defect of phx: report it with this line; PHX_DEBUG=1 prints the stack.";
-  const detail = { subject: "phx", expected: "no unforeseen error", actual, remedy };
+  const detail = { subject: "a defect", expected: "no unforeseen error", actual, remedy };
   return new HarnessError("harness-bug", detail, { cause: thrown });
 }
 

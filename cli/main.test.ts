@@ -60,9 +60,10 @@ test("an unknown flag and a needless argument: exit 2 and what the verb takes", 
   }
 });
 
-test("several faults are told in a line each, and bad input goes before a harness fault", () => {
+test("several faults are told in a line each, the same one once, and bad input goes before a harness fault", () => {
   const detail = { subject: "x", expected: "y", actual: "z" };
-  const faults = new HarnessErrors([new HarnessError("not-root", detail), new HarnessError("usage", detail)]);
+  const codes = ["not-root", "usage", "usage"] as const;
+  const faults = new HarnessErrors(codes.map((code) => new HarnessError(code, detail)));
   const { lines, exit } = describeError(faults, false);
   assert.deepEqual([lines.length, exit], [2, 2]);
 });
@@ -92,4 +93,33 @@ test("a reader that goes away is no crash; a full disk under stdout is told", ()
   const full = shell('"$0" cli/main.ts plan 2>&1 >/dev/full');
   assert.equal(full.status, 3);
   assert.match(full.stdout, /^phx: stdout: expected to be written, found .*ENOSPC.*\[disk-write\]\n$/);
+});
+
+test("a verb that wrote nothing keeps its own exit status, whatever stdout is", () => {
+  const { status, stdout } = shell('"$0" cli/main.ts destroy phx-no-such-lab 2>&1 >/dev/full');
+  assert.equal(status, FAULTS["lab-missing"].exit);
+  assert.match(stdout, /^phx: lab phx-no-such-lab: .*\[lab-missing\]\n$/);
+});
+
+test("without root, one prefix before the reason", (context) => {
+  if (process.getuid?.() !== 0) return context.skip("already without root");
+  const { status, stdout } = shell('setpriv --reuid 65534 --clear-groups "$0" cli/main.ts setup 2>&1');
+  assert.equal(status, 3);
+  assert.match(stdout, /^phx: the user: expected root, .*\[not-root\]\n$/);
+});
+
+test("the programs of /usr/sbin are found where PATH lacks it, as after a plain su", (context) => {
+  if (process.getuid?.() !== 0) return context.skip("doctor tries them as root only");
+  for (const path of ["PATH=/usr/bin:/bin", "PATH=", "--unset=PATH"]) {
+    const { stdout } = shell(`env ${path} "$0" cli/main.ts doctor --json`);
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; detail: string }[] };
+    assert.deepEqual(
+      checks.filter(({ detail }) => detail.includes("not found")),
+      [],
+    );
+    assert.ok(
+      checks.some(({ name, state }) => name === "ip_set hash:net" && state === "present"),
+      path,
+    );
+  }
 });

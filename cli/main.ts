@@ -159,6 +159,11 @@ function fail(error: unknown): number {
   return exit;
 }
 
+/** Where Debian keeps ipset, iptables and named: not on the PATH that a plain su(1) leaves root with. */
+const ROOTS_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+const path = (process.env["PATH"] || "/usr/local/bin:/usr/bin:/bin").split(":");
+process.env["PATH"] = [...new Set([...path, ...ROOTS_FOLDERS])].join(":");
+
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /* Whoever holds something that must not outlive phx lets it go on process "exit" (a lab that was not handed over). */
@@ -172,5 +177,8 @@ for (const [name, stream] of Object.entries({ stdout: process.stdout, stderr: pr
 process.on("uncaughtException", (error) => process.exit(fail(error)));
 
 const status = await main(process.argv.slice(2)).catch(fail);
-// Only after the streams' errors: a disk that is full shows a little later than it is written to.
-process.stdout.write("", () => setImmediate(() => process.exit(status)));
+// Only after the streams' errors: a disk that is full shows a little later than it is written to. What wrote nothing
+// has nothing to wait for, and a full disk under it is no fault.
+const end = () => setImmediate(() => process.exit(status));
+if (process.stdout.writableLength === 0) end();
+else process.stdout.write("", end);

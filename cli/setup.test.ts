@@ -25,6 +25,6 @@ test("without root: exit 3 and why root is needed", async (context) => {
   assert.equal(status, 3);
   assert.match(
     stdout,
-    /expected root, for network namespaces, firewall rules .*found user 65534.*\[not-root\]/,
+    /expected root, for network namespaces, firewall rules .*found uid 65534.*\[not-root\]/,
   );
 });

@@ -71,9 +71,9 @@ export function requireRoot(): void {
   const uid = process.getuid?.();
   if (uid === 0) return;
   throw new HarnessError("not-root", {
-    subject: "phx",
+    subject: "the user",
     expected: "root, for network namespaces, firewall rules inside them, and packages",
-    actual: `user ${uid}`,
+    actual: `uid ${uid}`,
   });
 }
 

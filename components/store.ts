@@ -76,7 +76,7 @@ export async function install(recipe: Recipe, say: (line: string) => void): Prom
 export function requirePlatform(): void {
   if (process.platform === "linux" && process.arch === "x64") return;
   throw new HarnessError("platform-unsupported", {
-    subject: "phx",
+    subject: "this machine",
     expected: "linux x64, the only platform whose components are pinned",
     actual: `${process.platform} ${process.arch}`,
   });
