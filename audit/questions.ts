@@ -36,3 +36,8 @@ export function outsiders(estate: Estate): { readonly from: string; readonly ser
 export function byName(records: readonly DnsRecord[]): [string, DnsRecord[]][] {
   return [...Map.groupBy(records, ({ name }) => name)];
 }
+
+/** The name that an address has in the reverse zone, RFC 1035 section 3.5. */
+export function reverseName(address: string): string {
+  return `${address.split(".").reverse().join(".")}.in-addr.arpa`;
+}

@@ -20,8 +20,10 @@ export const BOUND = {
   conservationMs: 2_000,
   /** The same, after one batch of the same probe has reached that bound. */
   conservationAgainMs: 200,
-  /** One TCP connection: less than the first retransmission of a SYN (1 s). */
-  connectMs: 900,
+  /** One TCP connection: past the first retransmission of a SYN (1 s), so that one lost packet decides nothing. */
+  connectMs: 1_600,
+  /** One UDP question; it is asked again. */
+  datagramMs: 500,
   /** One TLS handshake, HTTP exchange or DNS query inside the lab. */
   exchangeMs: 3_000,
   /** A page in the browser, start of Chromium included. */

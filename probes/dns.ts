@@ -17,7 +17,10 @@ export async function observeDns(lab: Lab, probe: DnsProbe): Promise<ServiceObse
     request: `${type} ${name} over ${transport}`,
   } as const;
   const question = query(name, type);
-  const reply = await (transport === "udp" ? askUdp : askTcp)(lab, from, server, question);
+  const reply =
+    transport === "udp"
+      ? await askAgain(lab, from, server, question)
+      : await askTcp(lab, from, server, question);
   if (typeof reply === "string") return { ...common, outcome: "silent", answer: reply, facts: {} };
   try {
     const facts = factsOf(dnsPacket.decode(reply));
@@ -65,6 +68,17 @@ function inWords({ rcode, answers }: ReturnType<typeof factsOf>): string {
   return `${rcode}${answers.length ? `: ${answers.join("; ")}` : ", no answer record"}`;
 }
 
+/** As a resolver does (RFC 1035 section 4.2.1): a datagram that got no answer is sent again. */
+async function askAgain(lab: Lab, from: string, server: string, question: Buffer): Promise<Reply> {
+  for (let left = UDP_TRIES - 1; left > 0; left--) {
+    const reply = await askUdp(lab, from, server, question);
+    if (typeof reply !== "string") return reply;
+  }
+  return askUdp(lab, from, server, question);
+}
+
+const UDP_TRIES = 3;
+
 /** The reply, or why there is none. */
 type Reply = Buffer | string;
 
@@ -76,7 +90,10 @@ function askUdp(lab: Lab, from: string, server: string, question: Buffer): Promi
       udp.close();
       resolve(reply);
     };
-    const timer = setTimeout(() => end(silence()), BOUND.connectMs);
+    const timer = setTimeout(
+      () => end(`no answer within ${BOUND.datagramMs} ms, ${UDP_TRIES} times`),
+      BOUND.datagramMs,
+    );
     udp.on("error", (error) => end(error.message));
     udp.on("message", (message, peer) => {
       if (peer.address === server && peer.port === 53 && message.readUInt16BE(0) === question.readUInt16BE(0))

@@ -10,6 +10,7 @@ import type { ProbeContext } from "./context.ts";
 import type { ServiceObservation } from "./observation.ts";
 import type { HttpProbe } from "./probe.ts";
 
+const BODY_LENGTH = 80;
 /** The request header whose value a backend sends back: it shows that this very request arrived there. */
 const CANARY = "x-phx-canary";
 
@@ -64,6 +65,8 @@ function read(
     guest,
     location,
     server: String(headers.server ?? ""),
+    /** How the body begins; a backend's own is told by the facts above. */
+    body: identity ? "" : body.slice(0, BODY_LENGTH).trim(),
     address: identity?.address ?? "",
     port: identity?.port ?? 0,
     peer: identity?.from ?? "",

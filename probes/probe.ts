@@ -67,5 +67,11 @@ export interface BrowserProbe extends Common {
 /** What a server keeps about itself, read inside its own guest. */
 export interface RecordProbe extends Common {
   readonly kind: "record";
-  readonly record: "ca-orders" | "traefik-certificates" | "trust-stores" | "live-rules" | "second-converge";
+  readonly record:
+    | "ca-orders"
+    | "traefik-certificates"
+    | "traefik-routers"
+    | "trust-stores"
+    | "live-rules"
+    | "second-converge";
 }

@@ -4,7 +4,7 @@ import type { DnsProbe } from "../../probes/probe.ts";
 import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
-import { ask, byName, outsiders } from "../questions.ts";
+import { ask, byName, outsiders, reverseName } from "../questions.ts";
 
 const LEAK_TYPES = ["A", "AAAA", "CNAME", "TXT", "SRV", "NS", "SOA", "ANY"];
 
@@ -179,10 +179,5 @@ const noTransfer: Control = {
       };
     }),
 };
-
-/** RFC 1035 section 3.5. */
-function reverseName(address: string): string {
-  return `${address.split(".").reverse().join(".")}.in-addr.arpa`;
-}
 
 export const DNS_OUTSIDE_CONTROLS: readonly Control[] = [noLeak, noTransfer];

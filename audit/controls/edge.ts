@@ -8,6 +8,7 @@ import type { Check } from "../finding.ts";
 import { denialCheck, isByRule } from "../packets.ts";
 import { connection, forgedSweep, fullSweep, sampleWords, sweep, twins } from "../sweep.ts";
 import { serviceCheck } from "../check.ts";
+import { closedTo } from "../route.ts";
 import { guestInWords } from "../words.ts";
 
 const OPEN_PORTS = [80, 443];
@@ -185,7 +186,7 @@ function pageCheck(estate: Estate, seen: Observations, name: PublicName): Check 
     title: `https://${name.external} reaches its service through Traefik`,
     expected: `the canary from guest ${route?.guestId ?? "none"}, asked by ${mesh}`,
     observed: `${answer}${facts.peer ? `, asked by ${String(facts.peer)}` : ""}`,
-    reason: `https://${name.external}: ${answer} (declared at ${at(name.position)})`,
+    reason: `https://${name.external}: ${answer} (declared at ${at(name.position)})${route ? closedTo(estate, route) : ""}`,
     declared: declaredAt(estate, name.position),
     evidence: [id],
   });
