@@ -281,6 +281,63 @@ for (const [title, change, place, at, text] of bad) {
   });
 }
 
+const PORTS = "/firewall/global_firewall_rules/0";
+
+test("a port that Proxmox can't read is refused where it stands", () => {
+  const rows: readonly (readonly [key: "port" | "sport", value: unknown])[] = [
+    ["port", "80000"],
+    ["port", 65536],
+    ["port", -1],
+    ["port", "0-1024"],
+    ["port", "8010:8000"],
+    ["port", "80,,443"],
+    ["port", "80,"],
+    ["port", "1:2:3"],
+    ["port", "no-such-service"],
+    ["sport", "80000"],
+    ["sport", "1024:80000"],
+  ];
+  for (const [key, value] of rows) {
+    const texts = changedTexts(({ host }) => (host.firewall.global_firewall_rules[0][key] = value));
+    const { places, text } = faultsOf(() => loadEstate("/", texts));
+    assert.equal(places.length, 1, text);
+    assert.match(places[0] ?? "", new RegExp(`^rule-invalid \\S+:\\d+:\\d+ ${PORTS}/${key}$`));
+    assert.ok(textAt(texts, places[0] ?? "").startsWith(JSON.stringify(value)), text);
+    const expected = "expected ports 1 to 65535, a range first:last in order, or a service name";
+    assert.ok(text.includes(`${expected}, found ${JSON.stringify(value)}.`), text);
+  }
+});
+
+test("ports as Proxmox reads them are kept as written, 0 as absent too", () => {
+  for (const port of ["0", "80", "0:65535", "80,443,8000:8010", "ssh,ftp-data", "65535"]) {
+    const { host } = estateWith((files) => (files.host.firewall.global_firewall_rules[0].port = port));
+    assert.equal(host.firewall.rules[0]?.port, port);
+  }
+});
+
+test("every other port of the files is held to 1 to 65535", () => {
+  const rows: readonly (readonly [(files: Files) => void, pointer: string])[] = [
+    [({ host }) => (host.network.portainer_server_port = 80000), "/network/portainer_server_port"],
+    [({ host }) => (host.network.portainer_agent_port = 0), "/network/portainer_agent_port"],
+    [({ host }) => (host.step_ca = { port: "65536" }), "/step_ca/port"],
+    [({ lxc }) => (lxc.lxc_configs[801].ports = ["3000:80000"]), "/lxc_configs/801/ports/0"],
+    [({ lxc }) => (lxc.lxc_configs[801].ports = ["80000:3000"]), "/lxc_configs/801/ports/0"],
+    [({ lxc }) => (lxc.lxc_configs[801].ports = ["10.0.0.1:0:3000"]), "/lxc_configs/801/ports/0"],
+    [({ lxc }) => (lxc.lxc_configs[801].ports = [3000, 0]), "/lxc_configs/801/ports/1"],
+    [
+      ({ lxc }) => (lxc.lxc_configs[801].traefik_service = { name: "x", port: 65536 }),
+      "/lxc_configs/801/traefik_service/port",
+    ],
+  ];
+  for (const [change, pointer] of rows) {
+    const { places } = faultsOf(() => estateWith(change));
+    assert.deepEqual(
+      places.map((place) => place.replace(/ \S+ /, " ")),
+      [`json-type ${pointer}`],
+    );
+  }
+});
+
 test("all faults of all files come at once, sorted", () => {
   const faults = faultsOf(() => {
     const host = `${referenceText("host").replace('"pve"', "5").replace('"port": "53"', '"port": "x y"')}`;

@@ -81,7 +81,7 @@ function matchOf(fields: Fields, scope: RuleScope, errors: string[]): Match {
     dests,
     sports: ports(fields.sport, "sport", fields.proto, errors),
     device: device(fields.iface, scope, errors),
-    ...(fields.proto !== undefined && fields.proto in ICMP_FAMILY
+    ...(fields.proto !== undefined && isIcmp(fields.proto)
       ? icmp(fields, errors)
       : withPorts(fields, errors)),
   });
@@ -151,6 +151,16 @@ function ports(
   if (count > MAX_PORTS)
     errors.push(`${field} names ${count} ports, more than ${MAX_PORTS} (a range counts two)`);
   return known;
+}
+
+/** Whether Proxmox can read it where a protocol has ports; `0` is absent there, so it can. */
+export function arePorts(text: string): boolean {
+  return !present(text) || text.split(",").every((part) => portSpan(part) !== undefined);
+}
+
+/** A name of ICMP frees `port` for an ICMP type. */
+export function isIcmp(proto: string): boolean {
+  return Object.hasOwn(ICMP_FAMILY, proto);
 }
 
 function portSpan(text: string): PortSpan | undefined {

@@ -21,11 +21,12 @@ export const TraefikService = z.looseObject({ name: DnsName, port: Port });
 export const GuestRecord = z.looseObject({ hostname: DnsName, ip: Address });
 
 /** `8000:8000`, `10.0.0.1:8000:8000`, `8000`, `8000/tcp`; host before guest. */
-const MAPPING = "ports as host:guest, e.g. 8000:8000";
+const MAPPING = "ports from 1 to 65535 as host:guest, e.g. 8000:8000";
 const PortMapping = z
   .union([z.int(MAPPING), z.string().regex(/^([\d.]+:)?(\d{1,5}:)?\d{1,5}(\/\w+)?$/, MAPPING)], MAPPING)
-  .transform((mapping) => Number(/(\d+)(\/\w+)?$/.exec(String(mapping))?.[1]))
-  .pipe(PortNumber);
+  .transform((mapping) => [...String(mapping).matchAll(/(?<![\d.])\d+(?=[:/]|$)/g)].map(Number))
+  .refine((ports) => ports.every((port) => PortNumber.safeParse(port).success), MAPPING)
+  .transform((ports) => ports.at(-1) ?? 0);
 
 /** What LXC guests and VMs have in common; both generations. */
 const Guest = {

@@ -1,10 +1,13 @@
 import { z } from "zod";
+import { arePorts, isIcmp } from "../rule.ts";
 import { Flag, Text, Word } from "./field.ts";
 
 const Action = z.enum(["ACCEPT", "DROP", "REJECT"]);
 
 /** Those whose ports Proxmox accepts, by name and number (Proxmox's `$ipt_protocols` with ports). */
 const WITH_PORTS = new Set(["tcp", "udp", "sctp", "dccp", "udplite", "6", "17", "132", "33", "136"]);
+
+const PORTS = "ports 1 to 65535, a range first:last in order, or a service name";
 
 /** A rule as the files write it; it becomes one line of a Proxmox rule file. */
 export const PhoenixRule = z
@@ -25,11 +28,16 @@ export const PhoenixRule = z
   })
   .superRefine((rule, context) => {
     // A macro brings its own protocol.
-    if (rule.macro || WITH_PORTS.has((rule.proto ?? "").toLowerCase())) return;
+    const hasPorts = rule.macro || WITH_PORTS.has((rule.proto ?? "").toLowerCase());
     for (const key of ["port", "sport"] as const) {
-      if (!rule[key]) continue;
-      const params = { fault: "port-without-protocol", found: `proto ${rule.proto || "absent"} beside it` };
-      context.addIssue({ code: "custom", path: [key], message: "a protocol that has ports", params });
+      if (!rule[key] || context.issues.some(({ path }) => path?.[0] === key)) continue;
+      if (!hasPorts) {
+        const params = { fault: "port-without-protocol", found: `proto ${rule.proto || "absent"} beside it` };
+        context.addIssue({ code: "custom", path: [key], message: "a protocol that has ports", params });
+      } else if (!arePorts(rule[key]) && !isIcmp(rule.proto ?? "")) {
+        const params = { fault: "rule-invalid" };
+        context.addIssue({ code: "custom", path: [key], message: PORTS, params });
+      }
     }
   });
 export type PhoenixRule = z.infer<typeof PhoenixRule>;
