@@ -2,6 +2,7 @@ import type { Dns, DnsRecord, Estate, Note } from "./estate.ts";
 import { at, type Declaration, type Declared } from "./files.ts";
 import { inconsistent } from "./note.ts";
 import type { HostFile } from "./phoenix/host.ts";
+import { describePosition } from "./position.ts";
 import { positionOf } from "./source.ts";
 import { absolute, horizonOf, isHostname, isIn, type ZoneNames } from "./zone.ts";
 
@@ -14,7 +15,7 @@ export function deriveDns(
 ): { readonly dns: Dns; readonly notes: readonly Note[] } {
   const notes: Note[] = [];
   const inside = [...zoneRecords(host, "ip_internal"), ...guests.flatMap(guestRecords)];
-  if (generation === "newer") inside.push(...guests.flatMap((guest) => derivedRecords(guest, zones, notes)));
+  if (generation === "newer") inside.push(...guests.flatMap((guest) => derivedRecords(guest, zones)));
   const external = unique(zoneRecords(host, "ip_external"), notes);
   const all = unique(inside, notes);
   notes.push(...misplaced(external, all, zones));
@@ -28,7 +29,7 @@ export function deriveDns(
     internal: all.filter((record) => horizonOf(record.name, zones) === "internal"),
     externalInside: all.filter((record) => horizonOf(record.name, zones) === "external"),
   };
-  return { dns, notes };
+  return { dns, notes: distinct(notes) };
 }
 
 function zoneRecords({ source, value }: Declared<HostFile>, key: "ip_external" | "ip_internal"): DnsRecord[] {
@@ -49,7 +50,7 @@ function guestRecords(guest: Declaration): DnsRecord[] {
 }
 
 /** Newer generation: the service's name and the guest's own, both at the guest's address. */
-function derivedRecords(guest: Declaration, { internal }: ZoneNames, notes: Note[]): DnsRecord[] {
+function derivedRecords(guest: Declaration, { internal }: ZoneNames): DnsRecord[] {
   const { traefik_service: service, name, network_config: network } = guest.value;
   const address = network?.ip.split("/")[0] ?? "";
   const own = absolute(name.toLowerCase(), internal);
@@ -58,9 +59,7 @@ function derivedRecords(guest: Declaration, { internal }: ZoneNames, notes: Note
     const full = isIn(service.name, internal) ? service.name : absolute(service.name, internal);
     records.push({ name: full, address, position: at(guest, "traefik_service") });
   }
-  if (isHostname(own)) records.push({ name: own, address, position: at(guest, "name") });
-  else
-    notes.push(inconsistent(at(guest, "name"), `${own} is no host name`, "Use letters, digits and hyphens."));
+  records.push({ name: own, address, position: at(guest, "name") });
   return records;
 }
 
@@ -69,6 +68,7 @@ function unique(records: readonly DnsRecord[], notes: Note[]): DnsRecord[] {
   for (const record of records) {
     const earlier = byName.get(record.name);
     if (record.name.startsWith("*")) notes.push(wildcard(record));
+    else if (!isHostname(record.name)) notes.push(noHostName(record));
     else if (!earlier) byName.set(record.name, record);
     else if (earlier.address !== record.address) {
       const message = `${record.name} is ${earlier.address} (kept) and also ${record.address}`;
@@ -80,6 +80,18 @@ function unique(records: readonly DnsRecord[], notes: Note[]): DnsRecord[] {
 
 function wildcard({ name, position }: DnsRecord): Note {
   return inconsistent(position, `${name} is a wildcard, so it declares no name`, "Write each name.");
+}
+
+function noHostName({ name, position }: DnsRecord): Note {
+  const message = `${name} is no host name, so no zone has it`;
+  return inconsistent(position, message, "Use letters, digits and hyphens.");
+}
+
+/** A record of both horizons is told once. */
+function distinct(notes: readonly Note[]): Note[] {
+  return [
+    ...new Map(notes.map((note) => [`${describePosition(note.position)} ${note.message}`, note])).values(),
+  ];
 }
 
 function misplaced(external: readonly DnsRecord[], inside: readonly DnsRecord[], zones: ZoneNames): Note[] {

@@ -117,6 +117,26 @@ test("a guest whose name is no host name has no derived record", () => {
   );
 });
 
+test("a service whose name is no host name has neither record nor route, also at a guest with a role", () => {
+  const { dns, routes, notes } = estateWith((files) => {
+    toNewer(files);
+    files.lxc.lxc_configs[801].traefik_service.name = "my_grafana";
+    files.lxc.lxc_configs[101].traefik_service.name = "_nginx";
+  });
+  assert.doesNotMatch(JSON.stringify([dns, routes]), /my_grafana|_nginx/);
+  assert.deepEqual(
+    notes
+      .filter(({ control }) => control === "CFG-001")
+      .map(({ position, message }) => `${position.pointer} ${message}`)
+      .sort(),
+    [
+      "/lxc_configs/101/traefik_service _nginx.internal.thinkheads.ai is no host name, so no zone has it",
+      "/lxc_configs/801/traefik_service my_grafana.internal.thinkheads.ai is no host name, so no zone has it",
+      "/lxc_configs/801/traefik_service my_grafana.internal.thinkheads.ai is no host name, so nothing is routed there",
+    ],
+  );
+});
+
 test("a guest's dns_records join the horizon of their zone", () => {
   const { dns } = estateWith((files) => {
     toNewer(files);
@@ -178,6 +198,7 @@ test("labels that give no route by name alone are findings", () => {
     [["traefik.http.routers.r.rule=Host(`a.internal.thinkheads.ai`)"], /no server port/],
     [label("r", `a.${INTERNAL}\`) && PathPrefix(\`/x`, 80), /does not decide by plain host names alone/],
     [label("r", "*.internal.thinkheads.ai", 80), /does not decide by plain host names alone/],
+    [label("r", `_x.${INTERNAL}`, 80), /does not decide by plain host names alone/],
     [
       label("r", `grafana.${INTERNAL}`, 80),
       /routed twice: to guest 801 port 3000 \(kept\) and to guest 1002 port 80/,

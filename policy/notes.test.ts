@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { estateWith, type Files } from "../fixtures/reference.ts";
 import { nearest } from "./unknown-keys.ts";
+import { isHostname } from "./zone.ts";
 
 const INTERNAL = "internal.thinkheads.ai";
 
@@ -85,6 +86,39 @@ const findings: readonly Row[] = [
       (host.dns_server.authoritative_zones[0].records[4] = { hostname: "*", ip_external: "10.0.0.153" }),
     "/dns_server/authoritative_zones/0/records/4",
     /\*\.phoenix\.thinkheads\.ai is a wildcard/,
+  ],
+  [
+    "a record with an underscore, in both horizons",
+    ({ host }) =>
+      host.dns_server.authoritative_zones[0].records.push({
+        hostname: "_acme-challenge",
+        ip_external: "10.0.0.153",
+        ip_internal: "10.0.0.12",
+      }),
+    "/dns_server/authoritative_zones/0/records/4",
+    /_acme-challenge\.phoenix\.thinkheads\.ai is no host name, so no zone has it/,
+  ],
+  [
+    "a record whose name is too long with its zone",
+    ({ host }) =>
+      host.dns_server.authoritative_zones[1].records.push({
+        hostname: `${"a".repeat(60)}.`.repeat(4).slice(0, -1),
+        ip_internal: "10.0.0.13",
+      }),
+    "/dns_server/authoritative_zones/1/records/9",
+    /internal\.thinkheads\.ai is no host name/,
+  ],
+  [
+    "a guest's record with an underscore",
+    ({ vm }) => (vm.vms[1].dns_records = [{ hostname: `a_b.${INTERNAL}`, ip: "10.0.0.101" }]),
+    "/vms/1/dns_records/0",
+    /a_b\.internal\.thinkheads\.ai is no host name, so no zone has it/,
+  ],
+  [
+    "a portainer_hostname with an underscore",
+    ({ host }) => (host.portainer_api.portainer_hostname = "portainer_x.phoenix.thinkheads.ai"),
+    "/portainer_api/portainer_hostname",
+    /^portainer_x\.internal\.thinkheads\.ai is no host name, so nothing is routed/,
   ],
   [
     "a record with another guest's address",
@@ -211,6 +245,27 @@ for (const [title, change, pointer, message, also] of findings) {
     assert.equal(notes.length, also === undefined ? 1 : 2);
   });
 }
+
+test("what is no host name is in no zone, no route and no public name", () => {
+  const estate = estateWith(({ host, vm }) => {
+    const [external, internal] = host.dns_server.authoritative_zones;
+    external.records.push({ hostname: "_x", ip_external: "10.0.0.153", ip_internal: "10.0.0.12" });
+    internal.records.push(
+      { hostname: "_x", ip_internal: "10.0.0.101" },
+      { hostname: "*", ip_internal: "10.0.0.101" },
+    );
+    vm.vms[1].dns_records = [{ hostname: `_x.y.${INTERNAL}`, ip: "10.0.0.101" }];
+    host.portainer_api.portainer_hostname = `_x.${INTERNAL}`;
+  });
+  const { dns, routes, publicNames } = estate;
+  const names = [
+    ...[...dns.external, ...dns.internal, ...dns.externalInside].map(({ name }) => name),
+    ...routes.map(({ hostname }) => hostname),
+    ...publicNames.flatMap(({ external, internal }) => [external, internal]),
+  ];
+  assert.equal(names.length, 4 + 9 + 3 + 6);
+  assert.ok(names.every(isHostname), names.join(" "));
+});
 
 test("an unknown key is found where the key stands", () => {
   const { notes, files } = estateWith(({ vm }) => (vm.vms[1].network_config.vlan_tag = 7));

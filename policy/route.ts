@@ -91,17 +91,17 @@ function internalRoute(
   notes: Note[],
 ): Route | undefined {
   const { guest, port, tls, position } = draft;
-  let { hostname } = draft;
-  if (!isIn(hostname, internal)) {
-    hostname = absolute(hostname.split(".")[0] ?? "", internal);
-    const kind = isIn(draft.hostname, external) ? "an external name" : "no internal name";
-    const message = `a route under ${draft.hostname}, ${kind}: Step-CA certifies internal names only`;
-    notes.push(inconsistent(position, message, `Write ${hostname}.`));
-  }
+  const declared = isIn(draft.hostname, internal);
+  const hostname = declared ? draft.hostname : absolute(draft.hostname.split(".")[0] ?? "", internal);
   if (!isHostname(hostname)) {
     const message = `${hostname} is no host name, so nothing is routed there`;
     notes.push(inconsistent(position, message, "Use letters, digits and hyphens."));
     return undefined;
+  }
+  if (!declared) {
+    const kind = isIn(draft.hostname, external) ? "an external name" : "no internal name";
+    const message = `a route under ${draft.hostname}, ${kind}: Step-CA certifies internal names only`;
+    notes.push(inconsistent(position, message, `Write ${hostname}.`));
   }
   if (!isDirectlyIn(hostname, internal)) {
     const message = `${hostname} has a dot before ${internal}: Step-CA's policy *.${internal} allows one label`;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseCidr, parseIpv4 } from "../address.ts";
+import { isHostname } from "../zone.ts";
 
 // A schema's message is what was expected; validate.ts adds where and what was found.
 
@@ -39,7 +40,7 @@ export const AddressWithPrefix = z
   .string("an address with its prefix, e.g. 10.0.0.13/24")
   .refine((text) => parseCidr(text) !== undefined, "an address with its prefix, e.g. 10.0.0.13/24");
 
-/** Lower case, no trailing dot. Underscores occur in DNS, and a wildcard is some later control's business. */
+/** Lower case, no trailing dot. What is no host name (underscores, a wildcard) is left out of the zones, with a note. */
 export const DnsName = z
   .string("a DNS name")
   .transform((name) => name.toLowerCase().replace(/\.$/, ""))
@@ -52,6 +53,17 @@ export const DnsName = z
       )
       .max(253, "a DNS name"),
   );
+
+/** A name without which there is no estate, so that leaving it out is no choice. */
+export const HostName = DnsName.refine(isHostname, "a host name of letters, digits and hyphens");
+
+/** So long that the longest name that is derived below it, `hostmaster.internal.`, is still one. */
+const ZONE_NAME_LENGTH = 230;
+
+export const ZoneName = HostName.refine(
+  (name) => name.length <= ZONE_NAME_LENGTH,
+  `a zone's name of at most ${ZONE_NAME_LENGTH} characters`,
+);
 
 export const GuestId = z
   .union([z.string().regex(/^\d+$/, "a guest's id"), z.int("a guest's id")], "a guest's id")

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Address, AddressWithPrefix, Cidr, DnsName, Flag, Port, Text } from "./field.ts";
+import { Address, AddressWithPrefix, Cidr, DnsName, Flag, HostName, Port, Text, ZoneName } from "./field.ts";
 import { HostFirewall } from "./rule.ts";
 
 export const Interface = z.looseObject({
@@ -26,7 +26,7 @@ export const ZoneRecord = z.looseObject({
   ip_internal: Address.optional(),
 });
 
-export const Zone = z.looseObject({ zone_name: DnsName, records: z.array(ZoneRecord).optional() });
+export const Zone = z.looseObject({ zone_name: ZoneName, records: z.array(ZoneRecord).optional() });
 export type Zone = z.infer<typeof Zone>;
 
 export const DnsServer = z.looseObject({
@@ -39,7 +39,7 @@ export const DnsServer = z.looseObject({
 export const StepCa = z.looseObject({
   root_ca_name: Text.optional(),
   intermediate_ca_name: Text.optional(),
-  dns_name: DnsName.optional(),
+  dns_name: HostName.optional(),
   port: Port.optional(),
   provisioner_name: Text.optional(),
 });
@@ -49,7 +49,7 @@ const PortainerApi = z.looseObject({ portainer_hostname: DnsName.optional() });
 /** `phoenix_hypervisor_config.json`. The firewall stands in one of two places, never in both. */
 export const HostFile = z.looseObject({
   hostname: Text.optional(),
-  domain_name: DnsName.optional(),
+  domain_name: ZoneName.optional(),
   network: Network,
   firewall: HostFirewall.optional(),
   shared_volumes: z.looseObject({ firewall: HostFirewall.optional() }).optional(),
