@@ -27,8 +27,9 @@ export function exchangeHttp(
     // `createConnection` and no `agent`: with an agent node would connect by itself, from the root namespace.
     const createConnection = () =>
       tls ? connectTls({ socket: tcp, servername: tls.servername, ca: tls.roots }) : tcp;
-    const sent = request({ host: address, port, path, method, headers, timeout: boundMs, createConnection });
-    sent.on("timeout", () => sent.destroy(new Error(`no answer within ${boundMs} ms`)));
+    const sent = request({ host: address, port, path, method, headers, createConnection });
+    const timer = setTimeout(() => sent.destroy(new Error(`no answer within ${boundMs} ms`)), boundMs);
+    sent.on("close", () => clearTimeout(timer));
     sent.on("error", (error) => (tcp.destroy(), reject(error)));
     sent.on("response", (response) => {
       const chunks: Buffer[] = [];
@@ -60,9 +61,14 @@ export function answersSoa(
     };
     const timer = setTimeout(() => end(false), boundMs);
     udp.on("error", () => end(false));
-    udp.on("message", (reply) => end((reply.readUInt8(3) & 0x0f) === 0 && reply.readUInt16BE(6) > 0));
+    udp.on("message", (reply) => end(isPositive(reply)));
     udp.send(soaQuery(zone), 53, server);
   });
+}
+
+/** NOERROR with an answer record. */
+function isPositive(reply: Buffer): boolean {
+  return reply.length >= 12 && (reply.readUInt8(3) & 0x0f) === 0 && reply.readUInt16BE(6) > 0;
 }
 
 function soaQuery(zone: string): Buffer {

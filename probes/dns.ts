@@ -79,6 +79,12 @@ async function askAgain(lab: Lab, from: string, server: string, question: Buffer
 
 const UDP_TRIES = 3;
 
+/** Whether it is a DNS message at all and of the question's id (RFC 1035 section 4.1.1). */
+function answers(message: Buffer, question: Buffer): boolean {
+  const HEADER_BYTES = 12;
+  return message.length >= HEADER_BYTES && message.readUInt16BE(0) === question.readUInt16BE(0);
+}
+
 /** The reply, or why there is none. */
 type Reply = Buffer | string;
 
@@ -96,8 +102,7 @@ function askUdp(lab: Lab, from: string, server: string, question: Buffer): Promi
     );
     udp.on("error", (error) => end(error.message));
     udp.on("message", (message, peer) => {
-      if (peer.address === server && peer.port === 53 && message.readUInt16BE(0) === question.readUInt16BE(0))
-        end(message);
+      if (peer.address === server && peer.port === 53 && answers(message, question)) end(message);
     });
     udp.send(question, 53, server, (error) => error && end(error.message));
   });
@@ -117,7 +122,9 @@ function askTcp(lab: Lab, from: string, server: string, question: Buffer): Promi
     tcp.on("close", () => end("closed without a whole reply"));
     tcp.on("data", (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
-      if (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) end(received.subarray(2));
+      if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
+      const message = received.subarray(2, 2 + received.readUInt16BE(0));
+      end(answers(message, question) ? message : "an answer to another question");
     });
     const length = Buffer.alloc(2);
     length.writeUInt16BE(question.length);

@@ -11,6 +11,7 @@ import type { ServiceObservation } from "./observation.ts";
 import type { HttpProbe } from "./probe.ts";
 
 const BODY_LENGTH = 80;
+const MOST_BODY_BYTES = 4 * 1024 * 1024;
 /** The request header whose value a backend sends back: it shows that this very request arrived there. */
 const CANARY = "x-phx-canary";
 
@@ -25,11 +26,14 @@ export async function observeHttp(context: ProbeContext, probe: HttpProbe): Prom
     connect: connector(context, probe),
     headersTimeout: BOUND.exchangeMs,
     bodyTimeout: BOUND.exchangeMs,
+    maxResponseSize: MOST_BODY_BYTES,
     pipelining: 1,
   });
   try {
     const headers = { host, accept: "application/json", [CANARY]: canary };
-    const answer = await client.request({ method: "GET", path, headers });
+    // undici's own bounds are from one byte to the next: a body that drips on would have none.
+    const signal = AbortSignal.timeout(BOUND.exchangeMs);
+    const answer = await client.request({ method: "GET", path, headers, signal });
     return {
       ...common,
       outcome: "answered",
@@ -37,7 +41,8 @@ export async function observeHttp(context: ProbeContext, probe: HttpProbe): Prom
     };
   } catch (error) {
     if (error instanceof HarnessError) throw error;
-    const { code = "", message } = error as NodeJS.ErrnoException;
+    const { name, message, ...rest } = error as NodeJS.ErrnoException;
+    const code = name === "TimeoutError" ? "ETIMEDOUT" : (rest.code ?? "");
     const silent = /TIMEOUT|ETIMEDOUT/.test(code);
     const facts = { refused: !silent, error: code };
     return {
