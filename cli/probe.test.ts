@@ -12,7 +12,8 @@ import { findLab, type Lab, outside } from "../lab/lab.ts";
 import { run, signal } from "../lab/process.ts";
 import { awaitReady, BOUND } from "../lab/waits.ts";
 import type { Run } from "../audit/run.ts";
-import { KEYS } from "../converge/layout.ts";
+import { KEYS, TRAEFIK_API_PORT } from "../converge/layout.ts";
+import { exchangeHttp } from "../lab/exchange.ts";
 import type { ProbeContext } from "../probes/context.ts";
 import { observeTls } from "../probes/tls.ts";
 
@@ -66,6 +67,13 @@ async function shows(issuer: string): Promise<true | undefined> {
   const asked = { kind: "tls", id: "look", from: "101", address: "10.0.0.12", port: 443 } as const;
   const { facts } = await observeTls(context, { ...asked, servername: HOSTNAME, roots: "internal" });
   return String(facts["issuer"]).startsWith(issuer) ? true : undefined;
+}
+
+/** Whether Traefik has that router now. */
+async function has(router: string): Promise<true | undefined> {
+  const asked = { address: "127.0.0.1", port: TRAEFIK_API_PORT, path: "/api/rawdata" };
+  const { body } = await exchangeHttp(lab, "102", asked, BOUND.exchangeMs);
+  return body.includes(`"${router}"`) ? true : undefined;
 }
 
 /** The node's `named` with its zones read again, as an operator would. */
@@ -176,6 +184,61 @@ describe("a standing lab that is not what its files say", () => {
       () => shows("Phoenix Intermediate"),
       BOUND.serverReadyMs,
     );
+  });
+
+  test("a router that nothing declares: RTE-005 fails, and RTE-003 takes no other's answer for a refusal", async () => {
+    const rule = {
+      rule: "PathPrefix(`/`)",
+      priority: 1,
+      entryPoints: ["websecure"],
+      tls: {},
+      service: "own",
+    };
+    const service = { loadBalancer: { servers: [{ url: "http://10.0.0.141:3000" }] } };
+    const silent = { headers: { customResponseHeaders: { "x-phx-guest": "" } } };
+    const http = {
+      routers: { own: { ...rule, middlewares: ["silent"] } },
+      services: { own: service },
+      middlewares: { silent },
+    };
+    writeFileSync(outside(lab, "/run/phx/102/dynamic/own.yml"), JSON.stringify({ http }));
+    await awaitReady("Traefik", "the router", () => has("own@file"), BOUND.serverReadyMs);
+    const { status, run: judged } = probe("RTE-003,RTE-005");
+    assert.equal(status, 1);
+    assert.equal(resultOf(judged, "RTE-003"), "fail");
+    assert.equal(resultOf(judged, "RTE-005"), "fail");
+    assert.match(reasonsOf(judged, "RTE-005"), /Traefik also routes PathPrefix/);
+    rmSync(outside(lab, "/run/phx/102/dynamic/own.yml"));
+    await awaitReady(
+      "Traefik",
+      "no such router",
+      async () => ((await has("own@file")) ? undefined : true),
+      BOUND.serverReadyMs,
+    );
+  });
+
+  test("a wildcard and an address of another family in the internal zone: DNS-002 fails", async () => {
+    const zone = outside(lab, "/run/phx/host/internal.zone");
+    const before = readFileSync(zone, "utf8");
+    for (const surplus of ["* IN A 10.0.0.99", "grafana IN AAAA fd00::99"]) {
+      writeFileSync(zone, `${before}${surplus}\n`);
+      await restartDns();
+      const { status, run: judged } = probe("DNS-002");
+      assert.equal(status, 1, surplus);
+      assert.equal(resultOf(judged, "DNS-002"), "fail");
+    }
+    writeFileSync(zone, before);
+    await restartDns();
+  });
+
+  test("packets lost where no rule of the firewall counts them: could not tell, never a pass, and no hang", async () => {
+    const loss = ["FORWARD", "-d", "10.0.0.142", "-p", "udp", "-j", "DROP"];
+    await run(lab, "host", ["iptables-legacy", "-t", "mangle", "-I", ...loss]);
+    const { status, run: judged } = probe("FW-002,SEG-001");
+    assert.equal(status, 4);
+    assert.equal(resultOf(judged, "FW-002"), "inconclusive");
+    assert.equal(resultOf(judged, "SEG-001"), "inconclusive");
+    await run(lab, "host", ["iptables-legacy", "-t", "mangle", "-D", ...loss]);
   });
 
   test("Traefik stopped: RTE-002 fails, RTE-001 and RTE-003 lack a positive twin and name Traefik", async () => {

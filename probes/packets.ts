@@ -18,6 +18,9 @@ const CONFIRMING = 512;
 /** How often flows are sent anew of which neither arrival nor account can be told: traffic of others may pass. */
 const ATTEMPTS = 3;
 
+/** Batches of one engine that may be sent anew, smaller: where a path loses packets for good, the rest is `unknown` at once. */
+const PATIENCE = 64;
+
 interface Batch {
   readonly arrived: ReadonlyMap<FlowKey, Sighting["kind"]>;
   readonly accounts: readonly Account[];
@@ -38,6 +41,7 @@ export class PacketEngine {
   readonly #sport = randomInt(...SPORT_RANGE);
   #token = randomInt(2 ** 31);
   #boundMs: number = BOUND.conservationMs;
+  #patience = PATIENCE;
 
   private constructor(lab: Lab, wire: Wire) {
     this.#lab = lab;
@@ -60,7 +64,7 @@ export class PacketEngine {
    * makes a flow `unknown`, never wrong.
    */
   async observe(probe: PacketProbe): Promise<PacketObservation> {
-    this.#boundMs = BOUND.conservationMs;
+    this.#boundMs = this.#patience > 0 ? BOUND.conservationMs : BOUND.conservationAgainMs;
     const keys = expandFlowKeys(probe.keys);
     const tally: Tally = { outcomes: new Map(), accounts: [] };
     await this.#settle(probe, keys, tally, ATTEMPTS);
@@ -97,6 +101,7 @@ export class PacketEngine {
       for (const key of absent) tally.outcomes.set(key, batch.effect === "reject" ? "rejected" : "dropped");
       return;
     }
+    if (this.#patience-- <= 0) return;
     if (absent.length > 1 && batch.accounts.length > 0) {
       const middle = absent.length >> 1;
       await this.#settle(probe, absent.slice(0, middle), tally, attempts);
