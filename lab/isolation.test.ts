@@ -32,7 +32,7 @@ test("two looks at a machine that is left alone are equal, and are plain data", 
   assert.deepEqual(differences(snapshot, snapshotRoot()), []);
   assert.deepEqual(JSON.parse(JSON.stringify(snapshot)), snapshot);
   assert.ok((snapshot.aspects["sysctls"]?.length ?? 0) > 500);
-  for (const aspect of ["links", "addresses", "routes", "rules IPv4", "mounts"])
+  for (const aspect of ["links", "rules IPv4", "mounts"])
     assert.notDeepEqual(snapshot.aspects[aspect], [], aspect);
 });
 
