@@ -107,7 +107,7 @@ test("what the declaration itself lets in is an intent gap, with the rule's line
   assert.equal(check.result, "fail");
   assert.equal(check.disagreement, "intent gap");
   assert.equal(check.declared?.file, "phoenix_lxc_configs.json");
-  assert.match(check.reason ?? "", /narrow or remove it/);
+  assert.match(check.reason ?? "", /narrow the rule or remove it/);
 });
 
 test("an unknown outcome is inconclusive, whatever else holds", () => {
@@ -127,6 +127,6 @@ test("a drop that other chains count than the model's is no pass", () => {
   };
   const check = judge(moved);
   assert.equal(check.result, "fail");
-  assert.equal(check.disagreement, "model fault");
+  assert.equal(check.disagreement, "converge fault");
   assert.match(check.reason ?? "", /SOMEBODY-ELSE: model 0, kernel \d+/);
 });

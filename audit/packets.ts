@@ -1,6 +1,6 @@
 import type { Estate } from "../policy/estate.ts";
 import { describeDecider } from "../policy/explain.ts";
-import type { Decision } from "../policy/flow.ts";
+import type { Decider, Decision } from "../policy/flow.ts";
 import { expandFlowKeys, type FlowKey, foldFlowKeys } from "../probes/flow-key.ts";
 import type { PacketObservation, ServiceObservation } from "../probes/observation.ts";
 import type { HttpProbe, TcpProbe } from "../probes/probe.ts";
@@ -99,8 +99,7 @@ export function denialCheck(estate: Estate, all: Observations, denial: Denial): 
   }
   const elsewhere = accountsElsewhere(estate, seen);
   const observed = `${flows.filter((flow) => !flow.arrived).length} of ${flows.length} packets did not arrive`;
-  if (elsewhere)
-    return { ...common, result: "fail", observed, reason: elsewhere, disagreement: "model fault" };
+  if (elsewhere) return { ...common, result: "fail", observed, ...elsewhere };
   if (!proofs.twin) {
     const reason = `no positive twin: ${denial.destination} was not shown alive (${twinWords(all, denial.twins)})`;
     return { ...common, result: "inconclusive", observed, reason };
@@ -108,22 +107,42 @@ export function denialCheck(estate: Estate, all: Observations, denial: Denial): 
   return { ...common, result: "pass", observed, ...defaultDecider(flows) };
 }
 
-function leakWords(estate: Estate, denial: Denial, leaks: readonly JudgedFlow[], leak: JudgedFlow) {
-  const { decision } = leak;
-  const admitted = admittedBy(decision);
+function leakWords(
+  estate: Estate,
+  denial: Denial,
+  leaks: readonly JudgedFlow[],
+  { decision }: JudgedFlow,
+): Pick<Check, "observed" | "reason" | "disagreement" | "declared" | "decider"> {
   const intent = decision.verdict === "accept";
-  const decider = intent ? admitted : decision.decider;
+  const decider = intent ? admittedBy(decision) : decision.decider;
   const position = "position" in decider ? decider.position : undefined;
+  const senders = [...new Set(leaks.map(({ from }) => from))].join(", ");
+  const reached = `${denial.destination} is reached from ${senders} on ${inWords(leaks)}`;
   const reason = intent
-    ? `${denial.destination} is reached from ${leak.from} on ${inWords(leaks)}, let in by ${describeDecider(admitted)}: narrow or remove it`
-    : `${denial.destination} is reached from ${leak.from} on ${inWords(leaks)}, and no declared rule allows it: the live firewall is not the declared one (${describeDecider(decider)} should have stopped it); converge again, or declare the rule`;
+    ? `${reached}, let in by ${describeDecider(decider)}: ${remedyFor(decider)}`
+    : `${reached}, and no declared rule allows it: the live firewall is not the declared one (${describeDecider(decider)} should have stopped it); converge again, or declare the rule`;
   return {
-    observed: `${leaks.length} arrived: ${[...new Set(leaks.map(({ from }) => from))].join(", ")} on ${inWords(leaks)}`,
+    observed: `${leaks.length} arrived: ${senders} on ${inWords(leaks)}`,
     reason,
-    disagreement: intent ? ("intent gap" as const) : ("converge fault" as const),
+    disagreement: intent ? "intent gap" : "converge fault",
     ...(position ? { declared: declaredAt(estate, position) } : {}),
     decider: describeDecider(decider),
   };
+}
+
+function remedyFor({ kind }: Decider): string {
+  switch (kind) {
+    case "rule":
+      return "narrow the rule or remove it";
+    case "policy":
+      return "set the default policy to DROP";
+    case "unfiltered":
+      return "give it a firewall section that is enabled";
+    case "standing":
+    case "builtin":
+    case "gateway":
+      return "no file can stop it: keep it from the internet before it reaches the node";
+  }
 }
 
 /** The deciding rule of the denied flows, most flows first: the declaration's line or default policy. */
@@ -138,7 +157,7 @@ function defaultDecider(flows: readonly JudgedFlow[]): Pick<Check, "decider"> {
 
 function proofsOf(
   all: Observations,
-  { seen, twins, destination }: Denial,
+  { seen, twins, destination, permits }: Denial,
   flows: readonly JudgedFlow[],
 ): Proofs {
   const sent = sum(seen.map((each) => each.sent));
@@ -147,10 +166,17 @@ function proofsOf(
   const twin = twins.map(({ id }) => all.service(id)).find(isAlive);
   const senders = [...new Set(seen.map(({ from }) => from))].join(", ");
   const delivered = twins.length ? undefined : reachedByPacket(flows, destination);
+  const leaks = flows.filter((flow) => flow.arrived && !permits(flow)).length;
+  const absent = sent - captured;
+  const allowed = captured ? `; ${captured} more were captured there, each of them allowed` : "";
   return {
     stimulus: `${sent} packets left ${senders}`,
-    silence: `${captured} were captured at ${destination}, all of them allowed; ${sent - captured} were not`,
-    ...(accounted === sent - captured ? { drop: `${accounted} counted by ${accountWords(seen)}` } : {}),
+    ...(leaks === 0 && absent > 0
+      ? { silence: `${absent} were not captured at ${destination}${allowed}` }
+      : {}),
+    ...(leaks === 0 && accounted === absent && absent > 0
+      ? { drop: `${accounted} counted by ${accountWords(seen)}` }
+      : {}),
     ...(twin ? { twin: `${twin.request} from ${twin.from}: ${twin.answer}` } : {}),
     ...(delivered ? { twin: delivered } : {}),
   };
@@ -188,7 +214,10 @@ function accountWords(seen: readonly PacketObservation[]): string {
  * The chains in which the kernel counted against those in which the model decided. Where they differ, the packet was
  * stopped, but not by what the declaration says: undefined where they agree.
  */
-function accountsElsewhere(estate: Estate, seen: readonly PacketObservation[]): string | undefined {
+function accountsElsewhere(
+  estate: Estate,
+  seen: readonly PacketObservation[],
+): Pick<Check, "reason" | "disagreement"> | undefined {
   const missed = seen
     .flatMap((each) => judgeFlows(estate, each))
     .filter((flow) => !flow.arrived && !flow.unknown);
@@ -204,8 +233,15 @@ function accountsElsewhere(estate: Estate, seen: readonly PacketObservation[]): 
   const words = differing.map(
     (chain) => `${chain}: model ${expected.get(chain) ?? 0}, kernel ${counted.get(chain) ?? 0}`,
   );
-  return `stopped elsewhere than the model says (${words.join("; ")})`;
+  const foreign = differing.find((chain) => !COMPILED.test(chain));
+  return {
+    reason: `stopped elsewhere than the model says (${words.join("; ")})`,
+    disagreement: foreign === undefined ? "model fault" : "converge fault",
+  };
 }
+
+/* Chains that the declaration compiles to, and the gateway's counter: a count in any other was put there by somebody. */
+const COMPILED = /^(PVEFW-|GROUP-|veth\d+i\d+-|tap\d+i\d+-|gateway )/;
 
 function countBy<T>(items: readonly T[], key: (item: T) => string): Map<string, number> {
   return new Map([...Map.groupBy(items, key)].map(([name, group]) => [name, group.length]));

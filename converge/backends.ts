@@ -68,13 +68,14 @@ function listenersOf(estate: Estate, guest: Guest): Listener[] {
   });
 }
 
-/** A wide range gets listeners at its first ports only: the rest is shown by packets. */
+/** A wide range gets listeners at its first ports and its last: the rest is shown by packets. */
 const RANGE_LISTENERS = 16;
 
 function portsOf(port: string | undefined): number[] {
   return (port ?? "").split(",").flatMap((part) => {
     const [first = Number.NaN, last = first] = part.split(":").map(Number);
     if (!Number.isInteger(first) || !Number.isInteger(last)) return [];
-    return Array.from({ length: Math.min(last - first + 1, RANGE_LISTENERS) }, (_, index) => first + index);
+    const count = Math.min(last - first + 1, RANGE_LISTENERS);
+    return [...new Set([...Array.from({ length: count }, (_, index) => first + index), last])];
   });
 }

@@ -7,9 +7,18 @@ import { type Lab, outside } from "./lab.ts";
 /** Writes a file with exactly this mode, and the folders above it. */
 export function writeLabFile(lab: Lab, path: string, content: string, mode = 0o644): void {
   const place = outside(lab, path);
-  mkdirSync(dirname(place), { recursive: true });
+  makeFolders(lab, path);
   writeFileSync(place, content, { mode });
   chmodSync(place, mode);
+}
+
+/* One mkdir a segment: Node's recursive one never ends below the /proc of a lab that is gone. */
+function makeFolders(lab: Lab, path: string): void {
+  const segments = dirname(path).split("/").slice(1);
+  for (const [index] of segments.entries()) {
+    const folder = outside(lab, `/${segments.slice(0, index + 1).join("/")}`);
+    if (!existsSync(folder)) mkdirSync(folder);
+  }
 }
 
 /** A file's text; undefined where there is none. */
@@ -21,7 +30,7 @@ export function readLabFile(lab: Lab, path: string): string | undefined {
 /** Copies a file of this machine into the lab, its mode with it. */
 export function copyIntoLab(lab: Lab, from: string, to: string): void {
   const place = outside(lab, to);
-  mkdirSync(dirname(place), { recursive: true });
+  makeFolders(lab, to);
   copyFileSync(from, place);
 }
 

@@ -1,8 +1,8 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "@playwright/test";
-import { type Lab, outside } from "../lab/lab.ts";
+import type { Lab } from "../lab/lab.ts";
 import { enter, run } from "../lab/process.ts";
 import { BOUND } from "../lab/waits.ts";
 import type { ProbeContext } from "./context.ts";
@@ -90,7 +90,6 @@ function wrapper(lab: Lab, from: string, folder: string): string {
     view,
     "sh",
   ];
-  mkdirSync(outside(lab, HOME), { recursive: true });
   writeFileSync(path, `#!/bin/sh\nexec ${argv.map(quoted).join(" ")} "$@"\n`);
   chmodSync(path, 0o755);
   return path;

@@ -18,8 +18,10 @@ export class Prober {
   readonly #made = new Map<string, Promise<Observation>>();
   #engine: Promise<PacketEngine> | undefined;
 
-  constructor(context: ProbeContext) {
+  /** `known`: what this run has observed already, by a prober before this one. */
+  constructor(context: ProbeContext, known: readonly Observation[] = []) {
     this.#context = context;
+    for (const observation of known) this.#made.set(observation.id, Promise.resolve(observation));
   }
 
   /** Observations of all probes, in their order. */

@@ -94,6 +94,7 @@ export default class ConformanceReporter implements Reporter {
     });
     const { htmlFile } = await writeRun(folder, run);
     rmSync(session, { force: true });
+    rmSync(join(folder, "observations.jsonl"), { force: true });
     // Playwright still writes there after the last reporter.
     process.on("exit", () => rmSync(join(folder, "playwright"), { recursive: true, force: true }));
     await releaseRun(folder);

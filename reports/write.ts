@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ZodError } from "zod";
 import { Run } from "../audit/run.ts";
@@ -64,7 +64,7 @@ export async function writeHtml(folder: string, run: Run): Promise<string> {
 async function writeFiles(folder: string, files: readonly (readonly [string, string])[]): Promise<void> {
   const temporary = (name: string) => join(folder, `.${name}.${process.pid}.tmp`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (const [name, text] of files) await writeDurably(temporary(name), text);
     for (const [name] of files) await rename(temporary(name), join(folder, name));
   } catch (cause) {
@@ -76,6 +76,15 @@ async function writeFiles(folder: string, files: readonly (readonly [string, str
       { cause },
     );
   }
+}
+
+/* One mkdir a segment: Node's recursive one never ends where an existing parent answers ENOENT (below /proc). */
+async function makeFolder(folder: string): Promise<void> {
+  if (await stat(folder).catch(() => undefined)) return;
+  if (dirname(folder) !== folder) await makeFolder(dirname(folder));
+  await mkdir(folder).catch((error: unknown) => {
+    if (codeOf(error) !== "EEXIST") throw error;
+  });
 }
 
 async function writeDurably(file: string, text: string): Promise<void> {
@@ -191,7 +200,7 @@ const CLAIM = /^running\.(\d+)$/;
 /** Makes a run's folder and claims it for this process. @throws HarnessError disk-write */
 export async function claimRun(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFile(join(folder, `running.${process.pid}`), "");
   } catch (cause) {
     const actual = `${codeOf(cause)}: ${cause instanceof Error ? cause.message : String(cause)}`;

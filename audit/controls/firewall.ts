@@ -6,7 +6,7 @@ import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
 import { denialCheck, isByRule, isStanding, permitsDeclared } from "../packets.ts";
-import { sampleWords, sweep, sweepsTo, twins } from "../sweep.ts";
+import { sampleWords, sweepsTo, twins } from "../sweep.ts";
 import { guestInWords } from "../words.ts";
 
 const hostDrops: Control = {
@@ -24,16 +24,14 @@ const hostDrops: Control = {
         destination: "the host",
       }),
     ),
-    defaultPolicy(estate, seen.packets(sweep(estate, "lan", "host").id).accounts),
+    defaultPolicy(estate, seen),
   ],
 };
 
 /** The live default action: the last, unconditional line of the host's inbound chain counted what nothing else took. */
-function defaultPolicy(
-  estate: Estate,
-  accounts: readonly { chain: string; rule: string; gain: number }[],
-): Check {
+function defaultPolicy(estate: Estate, seen: Observations): Check {
   const { policyIn, position } = estate.host.firewall;
+  const accounts = sweepsTo(estate, "host").flatMap(({ id }) => seen.packets(id).accounts);
   const last = accounts.find(({ chain, rule }) => chain === "PVEFW-HOST-IN" && rule === "-j DROP");
   const passes = policyIn === "DROP" && last !== undefined;
   return {
@@ -45,7 +43,7 @@ function defaultPolicy(
       ? {}
       : { disagreement: policyIn === "DROP" ? ("converge fault" as const) : ("intent gap" as const) }),
     declared: declaredAt(estate, position),
-    evidence: [sweep(estate, "lan", "host").id],
+    evidence: sweepsTo(estate, "host").map(({ id }) => id),
   };
 }
 

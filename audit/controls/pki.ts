@@ -185,8 +185,8 @@ const declaredClients: Control = {
         title: `${from} reaches Step-CA only as declared`,
         seen: [seen.packets(id)],
         twins: [caTwin(estate)],
-        permits: ({ decision }) => from !== "wan" && isByRule(decision),
-        expected: "Step-CA answers declared sources only, and never wan",
+        permits: ({ decision }) => from !== "wan" && from !== "lan" && isByRule(decision),
+        expected: "Step-CA answers declared hosts and guests only, never wan or a plain device of the LAN",
         destination: `Step-CA (guest ${ca}, ${name})`,
       }),
     );

@@ -49,7 +49,10 @@ const undeclaredBlocked: Control = {
         destination: name,
       }),
     ),
-  notes: (estate) => [`matrix: ${pairs(estate).length} of ${pairs(estate).length} ordered pairs probed`],
+  notes: (estate, seen) => {
+    const probed = pairs(estate).filter(({ from, to }) => seen.packets(sweep(estate, from, to).id).sent > 0);
+    return [`matrix: ${probed.length} of ${pairs(estate).length} ordered pairs probed`];
+  },
 };
 
 /** Each declared TCP flow between two places: a connection by the sender's own stack. */

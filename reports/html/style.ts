@@ -63,7 +63,7 @@ ul,ol{list-style:none}
 a{color:var(--link);text-underline-offset:.18em;text-decoration-thickness:.06em}
 a:hover{text-decoration-thickness:.12em}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px;border-radius:3px}
-code,pre,.mono,.digest{font-family:var(--mono);font-size:.86em}
+code,pre,.mono,.digest{font-family:var(--mono);font-size:.86em;overflow-wrap:anywhere}
 code{background:var(--idleTint);border-radius:3px;padding:.08em .32em}
 .digest{word-break:break-all}
 small{font-size:.8125rem;color:var(--muted);font-weight:400}
