@@ -107,6 +107,11 @@ describe("a standing lab that is not what its files say", () => {
   test("as converged it is conformant, and what needs a converge is out of scope", () => {
     const { status, run: judged } = probe("CFG,RTE,PKI-001,DNS-003,FW-002");
     assert.equal(status, 0);
+    const selected = judged.controls.filter(({ scope }) => scope === "selected").map(({ id }) => id);
+    assert.deepEqual(
+      judged.findings.map(({ control }) => control),
+      selected,
+    );
     assert.equal(judged.verdict.word, "PARTIAL");
     assert.equal(judged.controls.find(({ id }) => id === "CFG-003")?.scope, "excluded");
   });

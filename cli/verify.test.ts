@@ -19,6 +19,10 @@ function runFolders(): string[] {
   return readdirSync(out).map((name) => join(out, name));
 }
 
+function readRunOf(folder: string): Run {
+  return JSON.parse(readFileSync(join(folder, "run.json"), "utf8")) as Run;
+}
+
 /** The folder of the run that is under way, once it holds a file of that name. */
 function runHolding(name: RegExp): Promise<string> {
   const look = () => runFolders().find((folder) => readdirSync(folder).some((file) => name.test(file)));
@@ -60,11 +64,54 @@ test("SIGTERM mid-probe: the run is written, it is INCOMPLETE, and the lab is go
   assert.notEqual(await verify.end(), 0);
   await verify.leavesNone();
   assert.deepEqual(differences(before, snapshotRoot()), []);
-  const run = JSON.parse(readFileSync(join(folder, "run.json"), "utf8")) as Run;
+  const run = readRunOf(folder);
   assert.equal(run.verdict.word, "INCOMPLETE");
   assert.equal(run.verdict.exit, 3);
   assert.equal(existsSync(join(folder, "report.html")), true);
 });
+
+test(
+  "the lab's init killed mid-probe: the harness is at fault, and no control is blamed",
+  needsRoot,
+  async () => {
+    const verify = phxProcess(["verify"]);
+    const folder = await runHolding(/^session\.json$/);
+    const { lab } = JSON.parse(readFileSync(join(folder, "session.json"), "utf8")) as {
+      lab: { initPid: number };
+    };
+    process.kill(lab.initPid, "SIGKILL");
+    assert.equal(await verify.end(), 3);
+    const run = readRunOf(folder);
+    assert.equal(run.verdict.word, "INCOMPLETE");
+    assert.match(run.faults.join(), /the lab ended before the run did/);
+    assert.deepEqual(
+      run.findings.filter(({ result }) => result === "fail"),
+      [],
+    );
+  },
+);
+
+test(
+  "an estate with a gap: exit 1, the guest and what to do, each observation made once",
+  needsRoot,
+  async () => {
+    using open = estateFolder(({ lxc }) => {
+      delete lxc.lxc_configs[802].firewall;
+    });
+    const known = runFolders();
+    const { status, stdout } = await phx(["verify", open.path]);
+    assert.equal(status, 1);
+    assert.match(stdout, /guest 802 .* is reached from wan, .*: give it a firewall section that is enabled/);
+    const run = readRunOf(runFolders().find((folder) => !known.includes(folder)) ?? "");
+    const ids = run.observations.map(({ id }) => id);
+    assert.equal(new Set(ids).size, ids.length);
+    const leak = run.findings
+      .flatMap(({ checks }) => checks)
+      .find(({ result, proofs }) => result === "fail" && proofs);
+    assert.equal(leak?.proofs?.silence, undefined);
+    assert.equal(leak?.proofs?.drop, undefined);
+  },
+);
 
 test("two at once, of different files, each conformant in its own world", needsRoot, async () => {
   using other = estateFolder(({ lxc }) => {
