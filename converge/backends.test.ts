@@ -52,10 +52,10 @@ for (const [title, rules, expected] of CASES) {
   test(`${title}: ${expected.join(", ")}`, () => assert.deepEqual(listening(...rules), [...expected].sort()));
 }
 
-test("a wide range gets listeners at its first ports only", () => {
+test("a wide range gets listeners at its first ports and its last", () => {
   const wide = listening(rule("20000:60000")).filter((each) => each !== "tcp/3000");
-  assert.equal(wide.length, 16);
-  assert.equal(wide[0], "tcp/20000");
+  assert.equal(wide.length, 17);
+  assert.deepEqual([wide[0], wide[1], wide.at(-1)], ["tcp/20000", "tcp/20001", "tcp/60000"]);
 });
 
 test("each TLS route has a certificate by its hostname, asked for inside the CA's own guest", () => {

@@ -41,6 +41,7 @@ test("folded is as short as can be: two neighbours are never two keys, but of ip
 });
 
 const FOLDED: readonly [readonly string[], readonly string[]][] = [
+  [["tcp/1-9", "tcp/2-3", "tcp/10"], ["tcp/1-10"]],
   [["tcp/3", "tcp/1", "tcp/2"], ["tcp/1-3"]],
   [["tcp/1-3", "tcp/2-5", "tcp/6"], ["tcp/1-6"]],
   [
