@@ -10,7 +10,7 @@ const ECHO_REQUEST = "icmp/8";
 const ALL_PORTS: readonly FlowKey[] = ["tcp/1-65535", "udp/1-65535"];
 
 /** The sampled sweep: every port declared anywhere in the estate, its neighbours, the well-known; TCP, UDP, and a ping. */
-export function sweepKeys(estate: Estate): FlowKey[] {
+function sweepKeys(estate: Estate): FlowKey[] {
   const declared = declaredPorts(estate).flatMap((port) => [port - 1, port, port + 1]);
   const ports = [...new Set([...declared, ...WELL_KNOWN])].filter((port) => port > 0 && port < 65_536);
   const sorted = ports.sort((a, b) => a - b);

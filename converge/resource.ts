@@ -70,7 +70,7 @@ export type Resource =
     };
 
 /** Text of a file of the lab that stands in for a word of this one when it is written: what only the lab knows. */
-export interface Insert {
+interface Insert {
   readonly word: string;
   readonly path: string;
 }
