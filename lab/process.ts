@@ -97,7 +97,8 @@ export async function startDaemon(
 const DAEMON_SCRIPT = `
 log=$1 resolv=$2; cd "$3"; shift 3
 if [ -n "$resolv" ]; then
-  target=$(readlink -m /etc/resolv.conf); mkdir -p "$(dirname "$target")"; [ -e "$target" ] || : >"$target"
+  target=$(readlink -m /etc/resolv.conf); case $target in /run/*) mkdir -p "$(dirname "$target")"; [ -e "$target" ] || : >"$target" ;; esac
+  [ -e "$target" ] || { echo "no /etc/resolv.conf to mount a view over" >&2; exit 1; }
   set -- unshare --mount --propagation private sh -c 'mount --bind "$1" "$2" && shift 2 && exec "$@"' sh "$resolv" "$target" "$@"
 fi
 setsid "$@" </dev/null >>"$log" 2>&1 &

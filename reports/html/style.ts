@@ -167,7 +167,7 @@ details[open]>summary::before{transform:rotate(45deg)}
 summary:hover{background:var(--raised)}
 .control,.observation,.pairs[open],details.pairs{border-bottom:1px solid var(--line)}
 .what{flex:1 1 12rem;min-width:0}
-.id{white-space:nowrap}
+.id{white-space:nowrap}.mono.id{white-space:normal;overflow-wrap:anywhere}
 .glyph{flex:none;width:1.1em;text-align:center;font-weight:700;display:inline-block}
 .badges{display:inline-flex;align-items:baseline;gap:.6rem;flex:none}
 .badge{font-size:.75rem;color:var(--muted);border:1px solid var(--line);border-radius:999px;padding:.02rem .55rem;white-space:nowrap}
