@@ -44,7 +44,7 @@ test("a server is init's child, in a session of its own, its output in the log",
   const argv = [
     "sh",
     "-c",
-    'echo "$$ $(cut -d" " -f4,6 /proc/$$/stat) $0 $1"; sleep 100000; :',
+    'echo "$$ $(cut -d" " -f6 /proc/$$/stat) $0 $1"; sleep 100000; :',
     "it's",
     'a "b" $c',
   ];
@@ -53,7 +53,11 @@ test("a server is init's child, in a session of its own, its output in the log",
   assert.ok(
     await readBack(() => (existsSync(log) && readFileSync(log, "utf8") ? true : undefined), BOUND_MS),
   );
-  assert.equal(readFileSync(log, "utf8"), `${daemon.pid} 1 ${daemon.pid} it's a "b" $c\n`);
+  assert.equal(readFileSync(log, "utf8"), `${daemon.pid} ${daemon.pid} it's a "b" $c\n`);
+  // Its parent is init once the shell that started it has ended.
+  const stat = outside(owned.lab, `/proc/${daemon.pid}/stat`);
+  const parent = () => readFileSync(stat, "utf8").split(") ")[1]?.split(" ")[1];
+  assert.ok(await readBack(() => parent() === "1" || undefined, BOUND_MS), parent());
   assert.ok(isRunning(owned.lab, daemon));
   assert.ok(
     !isRunning(owned.lab, { ...daemon, startTicks: daemon.startTicks - 1 }),
