@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { CATALOGUE } from "../audit/catalogue.ts";
 import { CONTROLS } from "../audit/controls.ts";
 import { EXIT, HarnessError } from "../errors.ts";
+import type { Run } from "../audit/run.ts";
+import { renderSummary, wantsColour } from "../reports/summary.ts";
 import { claimRun, newRunId, readRun, releaseRun, runsRoot } from "../reports/write.ts";
 import { nearest } from "./nearest.ts";
 
@@ -32,14 +34,20 @@ export async function runSpecs(order: Order): Promise<number> {
   await claimRun(folder);
   try {
     const { status, signal } = await ended(startPlaywright(order, id, folder));
-    if (existsSync(join(folder, "run.json"))) return (await readRun(folder)).verdict.exit;
+    if (existsSync(join(folder, "run.json")))
+      return print(await readRun(folder), join(folder, "report.html"));
     if (signal !== undefined) return interrupted(signal);
-    process.stderr.write(`phx: run ${id} ended with ${status} before it began; its reason stands above\n`);
+    process.stderr.write(`phx: run ${id} wrote no run.json (${status}); its reason stands above\n`);
     return EXIT.harnessFault;
   } finally {
     await rm(temporary(folder), { recursive: true, force: true });
     await releaseRun(folder);
   }
+}
+
+function print(run: Run, report: string): number {
+  process.stdout.write(renderSummary(run, { report, colour: wantsColour(process.stdout) }));
+  return run.verdict.exit;
 }
 
 function startPlaywright(order: Order, id: string, folder: string): ChildProcess {
@@ -61,7 +69,8 @@ function startPlaywright(order: Order, id: string, folder: string): ChildProcess
       TMPDIR: temporary(folder),
       FORCE_COLOR: "0",
     },
-    stdio: ["pipe", "inherit", "inherit"],
+    // What Playwright itself says is no part of the output.
+    stdio: ["pipe", 2, 2],
   });
 }
 
