@@ -13,6 +13,7 @@ const MAC = {
   internet: "02:50:48:00:01:35",
 } as const;
 
+const FABRIC = "links fabric";
 const BRIDGE = "type bridge forward_delay 0 mcast_snooping 0";
 
 /** The links that every estate has: the node's bridge and uplink, the gateway, `lan`, `wan` and the internet's servers. */
@@ -69,7 +70,14 @@ export function fabricLinks(estate: Estate, lanAddress: string): Resource {
       ...estate.dns.upstreamServers.map((address) => `addr add ${address}/32 dev eth0`),
     ]),
   ];
-  return { kind: "links", key: "links fabric", devices: [host.bridge, "eth0"], create, remove: [] };
+  const remove: LinkBatch[] = [
+    ip(
+      "gateway",
+      ["node", "plug", "user", "servers", "lan0", "wan0"].map((name) => `link del ${name}`),
+    ),
+    ip("host", [`link del ${host.bridge}`]),
+  ];
+  return { kind: "links", key: FABRIC, devices: [host.bridge, "eth0"], create, remove };
 }
 
 function endpoint(address: string, prefixLength: number, gateway: string): string[] {

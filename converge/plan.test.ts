@@ -130,3 +130,8 @@ test("printed, each step is a line with its mark, key and reason", () => {
   assert.match(lines[0] ?? "", /^~ file \/run\/phx\/101\/nginx\.conf +the file was edited$/);
   assert.match(lines[1] ?? "", /^~ service nginx +file .* changes$/);
 });
+
+test("links of the fabric that are made anew take every guest's links with them", () => {
+  const steps = keysOf(drifted("links fabric", "device eth0 is gone"));
+  for (const { key, kind } of wanted) if (kind === "links") assert.ok(steps.includes(key), key);
+});

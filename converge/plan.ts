@@ -58,7 +58,7 @@ function dependencies(resource: Resource): readonly string[] {
     case "file":
       return resource.insert ? ["keys"] : [];
     case "links":
-      return resource.create.map(({ namespace }) => `namespace ${namespace}`);
+      return ["links fabric", ...resource.create.map(({ namespace }) => `namespace ${namespace}`)];
     case "firewall":
       return [`namespace ${resource.namespace}`];
     case "namespace":
