@@ -1,13 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { HarnessError } from "../errors.ts";
-import { exchangeHttp } from "../lab/exchange.ts";
 import { type Lab, outside } from "../lab/lab.ts";
-import { tcpListeners } from "../lab/network.ts";
-import { BOUND } from "../lab/waits.ts";
 import type { ProbeContext } from "./context.ts";
 import type { ServiceObservation } from "./observation.ts";
 import type { RecordProbe } from "./probe.ts";
+import { traefikCertificates, traefikRouters } from "./traefik.ts";
 
 /** Reads what a server keeps about itself, inside its own guest. */
 export async function observeRecord(context: ProbeContext, probe: RecordProbe): Promise<ServiceObservation> {
@@ -103,38 +100,6 @@ function parseObject(text: string): Record<string, unknown> {
   }
 }
 
-/** Traefik's own list: facts `held`, a line `SERIAL(hex) NAME,NAME` for each certificate. */
-async function traefikCertificates(
-  { lab, mesh, traefikApiPort }: ProbeContext,
-  { id, from }: RecordProbe,
-): Promise<ServiceObservation> {
-  const path = "/api/certificates?per_page=1000";
-  const to = `127.0.0.1:${traefikApiPort} in ${mesh}`;
-  const common = { kind: "record", id, from, to, request: `GET ${path}` } as const;
-  const asked = { address: "127.0.0.1", port: traefikApiPort, path };
-  try {
-    const { status, body } = await exchangeHttp(lab, mesh, asked, BOUND.exchangeMs);
-    const list = JSON.parse(body) as { serialNumber?: string; sans?: string[] }[];
-    const held = list.map(
-      ({ serialNumber = "", sans = [] }) => `${serialNumber.toLowerCase()} ${sans.join(",")}`,
-    );
-    return {
-      ...common,
-      outcome: "answered",
-      answer: `${status}: ${held.length} certificates`,
-      facts: { held },
-    };
-  } catch (error) {
-    if (error instanceof HarnessError) throw error;
-    return {
-      ...common,
-      outcome: "silent",
-      answer: `Traefik's API does not answer: ${String(error)}`,
-      facts: { held: [] },
-    };
-  }
-}
-
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 /* `proxy_ssl_trusted_certificate PATH;` of Nginx, `"rootCAs": ["PATH"]` and `"caCertificates"` of Traefik. */
 const TRUSTED = /(?:proxy_ssl_trusted_certificate\s+|"(?:rootCAs|caCertificates)":\s*\[\s*")([^;"\s]+)/g;
@@ -200,54 +165,4 @@ async function secondConverge(
       facts: {},
     };
   return { ...common, ...(await convergeAgain()) };
-}
-
-interface RawData {
-  readonly routers?: Readonly<Record<string, { rule?: string; service?: string; entryPoints?: string[] }>>;
-  readonly services?: Readonly<Record<string, { loadBalancer?: { servers?: { url?: string }[] } }>>;
-}
-
-/**
- * Traefik's runtime: facts `routers`, a line `RULE on ENTRYPOINTS > URLS` for each router of a provider other than its own
- * (and for its own on another entry point than `traefik`), and `listeners` of its guest.
- */
-async function traefikRouters(
-  { lab, mesh, traefikApiPort }: ProbeContext,
-  { id, from }: RecordProbe,
-): Promise<ServiceObservation> {
-  const path = "/api/rawdata";
-  const to = `127.0.0.1:${traefikApiPort} in ${mesh}`;
-  const common = { kind: "record", id, from, to, request: `GET ${path}` } as const;
-  try {
-    const { status, body } = await exchangeHttp(
-      lab,
-      mesh,
-      { address: "127.0.0.1", port: traefikApiPort, path },
-      BOUND.exchangeMs,
-    );
-    const { routers = {}, services = {} } = JSON.parse(body) as RawData;
-    const lines = Object.entries(routers).flatMap(([name, router]) => routerLine(name, router, services));
-    const facts = { routers: lines, listeners: [...tcpListeners(lab, mesh)].sort() };
-    return { ...common, outcome: "answered", answer: `${status}: ${lines.length} routers`, facts };
-  } catch (error) {
-    if (error instanceof HarnessError) throw error;
-    return {
-      ...common,
-      outcome: "silent",
-      answer: `Traefik's API does not answer: ${String(error)}`,
-      facts: {},
-    };
-  }
-}
-
-function routerLine(
-  name: string,
-  { rule = "", service = "", entryPoints = [] }: { rule?: string; service?: string; entryPoints?: string[] },
-  services: NonNullable<RawData["services"]>,
-): string[] {
-  const provider = name.split("@")[1] ?? "";
-  if (provider === "internal" && entryPoints.join() === "traefik") return [];
-  const known = services[service] ?? services[`${service}@${provider}`];
-  const urls = (known?.loadBalancer?.servers ?? []).map(({ url = "" }) => url).join(", ");
-  return [`${rule} on ${entryPoints.join(", ")} > ${urls || service}`];
 }
