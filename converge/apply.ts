@@ -184,11 +184,13 @@ async function removeOthers(
   state: Map<string, Applied>,
   onStep: OnStep,
 ): Promise<void> {
+  // The links first: those of a namespace that is deleted go only some time later, and their peers' names with them.
+  const links = plan.flatMap(({ resource }) => state.get(resource.key)?.resource ?? []).toReversed();
+  for (const before of links) if (before.kind === "links") await runBatches(lab, before.remove, true);
   for (const step of plan) {
     const since = performance.now();
     const { action, resource } = step;
     const before = state.get(resource.key)?.resource;
-    if (before?.kind === "links") await runBatches(lab, before.remove, true);
     if (before?.kind === "namespace") await removeNamespaces(lab, [before.name]);
     if (action !== "remove") continue;
     for (const path of pathsOf(resource)) removeLabFile(lab, path);
