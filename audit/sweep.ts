@@ -3,6 +3,7 @@ import { addressOf, places } from "../policy/place.ts";
 import { countFlows, type FlowKey } from "../probes/flow-key.ts";
 import type { PacketProbe, TcpProbe } from "../probes/probe.ts";
 import { expectation } from "./expectation.ts";
+import { isByRule } from "./packets.ts";
 
 /** Ports that an estate is asked for whether it declares them or not: the node's own and the usual mistakes. */
 const WELL_KNOWN = [22, 53, 111, 445, 2049, 3128, 5900, 8000, 8006, 9000, 9001];
@@ -95,9 +96,7 @@ export function twins(estate: Estate, to: string): TcpProbe[] {
 
 /** Whether a declared rule, and neither a standing accept nor an absent firewall, lets it through. */
 export function isDeclared(estate: Estate, from: string, to: string, key: FlowKey): boolean {
-  const { verdict, hops } = expectation(estate, from, to, key);
-  const last = hops.at(-1);
-  return verdict === "accept" && last?.decider.kind === "rule";
+  return isByRule(expectation(estate, from, to, key));
 }
 
 /** The sampled sweep of a destination from everybody else. */
