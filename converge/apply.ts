@@ -53,15 +53,11 @@ export function programsOf(components: readonly Pick<Component, "name" | "path">
   return { ...Object.fromEntries(paths), node: process.execPath, "identity-server": IDENTITY_SERVER };
 }
 
-/** Traefik and Step-CA, their digests just read, and what of Debian's ran beside them. */
-export async function versionsOfAll(): Promise<Component[]> {
-  return (await Promise.all([locateComponents(), debianVersions()])).flat();
-}
+/** Traefik and Step-CA, their digests just read. Throws `component-missing`, `component-digest`. */
+export const componentsHere: () => Promise<Component[]> = locateComponents;
 
-/** The programs of this machine, their digests just read. Throws `component-missing`, `component-digest`. */
-export async function locatePrograms(): Promise<Programs> {
-  return programsOf(await locateComponents());
-}
+/** What of Debian's runs beside them, with the digests of its programs. */
+export const packagesHere: () => Promise<Component[]> = debianVersions;
 
 /** Called as each step ends. */
 export type OnStep = (step: Step, durationMs: number) => void;
