@@ -1,5 +1,6 @@
 import type { Rule } from "../policy/estate.ts";
 import { macroMatches } from "../policy/macros.ts";
+import { NO_DEFINITIONS } from "../policy/proxmox/file.ts";
 import { readRule } from "../policy/rule.ts";
 import { servicePort } from "../policy/services.ts";
 
@@ -13,7 +14,7 @@ type Fields = Pick<Rule, "type" | "proto" | "source" | "dest" | "port" | "sport"
  * own parser as they are written, not through the model's reading, so that the two can disagree.
  */
 export function ruleMatches(rule: Rule, scope: "host" | "guest", version: IpVersion): readonly string[] {
-  if (!rule.enabled || readRule(rule, scope).errors.length > 0) return [];
+  if (!rule.enabled || readRule(rule, { place: scope, dc: NO_DEFINITIONS }).errors.length > 0) return [];
   if (scope === "guest" && rule.iface !== undefined && rule.iface !== "net0") return [];
   const fields = rule.macro === undefined ? [rule] : fromMacro(rule, rule.macro, version);
   return fields

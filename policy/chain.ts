@@ -2,7 +2,9 @@ import type { Policy, Position, Rule } from "./estate.ts";
 import type { Decider, RejectKind } from "./flow.ts";
 import { type Match, matches } from "./match.ts";
 import type { Packet } from "./packet.ts";
-import { type RuleScope, readRule, ruleLine } from "./rule.ts";
+import type { RuleScope } from "./proxmox/scope.ts";
+import { readRule } from "./rule.ts";
+import { ruleLine } from "./rule-line.ts";
 import { type Broadcasts, beforePolicy, type ChainRuling, reject } from "./shared-chains.ts";
 import type { StandingAccept } from "./standing.ts";
 

@@ -2,8 +2,9 @@ import { HarnessError } from "../errors.ts";
 import type { Estate } from "./estate.ts";
 import type { Decision, Flow, Hop, Place } from "./flow.ts";
 import { fromWan, toWan } from "./gateway.ts";
-import { type GuestModel, type Model, modelOf, type NicFlags } from "./model.ts";
+import { type GuestModel, type Model, modelOf } from "./model.ts";
 import { isOwnReply, packetOf } from "./packet.ts";
+import type { NicFlags } from "./proxmox/node.ts";
 import { across, input, into, outOf, output, type Pass, unfiltered } from "./passes.ts";
 
 /**

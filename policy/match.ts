@@ -1,3 +1,4 @@
+import { type AddressSet, setHolds } from "./address-set.ts";
 import { type Family, type IpSpan, spansHold } from "./ip.ts";
 import type { Packet } from "./packet.ts";
 
@@ -14,6 +15,8 @@ export interface Match {
   readonly proto?: number;
   readonly sources?: readonly IpSpan[];
   readonly dests?: readonly IpSpan[];
+  readonly sourceSet?: AddressSet;
+  readonly destSet?: AddressSet;
   readonly sports?: readonly PortSpan[];
   readonly dports?: readonly PortSpan[];
   readonly icmpTypes?: readonly number[];
@@ -30,6 +33,8 @@ export function matches(match: Match, packet: Packet, device: string): boolean {
     (match.dports === undefined || portsHold(match.dports, packet.dport)) &&
     (match.sources === undefined || spansHold(match.sources, packet.source)) &&
     (match.dests === undefined || spansHold(match.dests, packet.dest)) &&
+    (match.sourceSet === undefined || setHolds(match.sourceSet, packet.family, packet.source)) &&
+    (match.destSet === undefined || setHolds(match.destSet, packet.family, packet.dest)) &&
     (match.sports === undefined || portsHold(match.sports, packet.sport)) &&
     (match.icmpTypes === undefined || match.icmpTypes.includes(packet.icmpType)) &&
     (match.icmpCode === undefined || match.icmpCode === packet.icmpCode) &&

@@ -1,15 +1,10 @@
 import { type Cidr, contains, parseCidr, rangeOf } from "./address.ts";
 import { type ChainPolicy, chainPolicy, type Line, ruleLines, standingLines } from "./chain.ts";
 import { type Estate, type Firewall, type Guest, type Policy, type Position, tapOf } from "./estate.ts";
-import type { RuleScope } from "./rule.ts";
+import { NO_DEFINITIONS } from "./proxmox/file.ts";
+import type { NicFlags } from "./proxmox/node.ts";
 import type { Broadcasts } from "./shared-chains.ts";
 import { type StandingAccept, standingAccepts } from "./standing.ts";
-
-/**
- * Which NICs carry Proxmox's hardware flag `firewall=1`: those whose guest's firewall is on (what converge builds), or
- * all (the vectors' world: a flagged NIC of a disabled guest still passes the common inbound filters).
- */
-export type NicFlags = "declared" | "all";
 
 /** One chain's lines with its default policy, read once. */
 export interface Chain {
@@ -80,7 +75,7 @@ function guestModel(guest: Guest, nicFlags: NicFlags, { host }: Estate, localNet
 }
 
 function chainOf(
-  scope: RuleScope,
+  scope: "host" | "guest",
   type: "in" | "out",
   name: string,
   firewall: Firewall,
@@ -92,7 +87,7 @@ function chainOf(
       accepts.filter((accept) => accept.tried === tried),
       name,
     );
-  const rules = ruleLines(firewall.rules, type, name, scope);
+  const rules = ruleLines(firewall.rules, type, name, { place: scope, dc: NO_DEFINITIONS });
   const policy: Policy = type === "in" ? firewall.policyIn : firewall.policyOut;
   return {
     name,

@@ -4,8 +4,11 @@ import type { Rule } from "./estate.ts";
 import { formatIpv4 } from "./address.ts";
 import { parseIpv6, parseSpan } from "./ip.ts";
 import { MACROS } from "./macros.ts";
-import { readRule, ruleLine } from "./rule.ts";
+import { NO_DEFINITIONS } from "./proxmox/file.ts";
+import { readRule } from "./rule.ts";
+import { ruleLine } from "./rule-line.ts";
 
+const GUEST = { place: "guest", dc: NO_DEFINITIONS } as const;
 const position = { file: "f", line: 1, column: 1, pointer: "/r" };
 const make = (fields: Partial<Rule>): Rule => ({
   type: "in",
@@ -37,14 +40,14 @@ test("rules that Proxmox leaves without effect, each with its reason", () => {
     [{ iface: "eth0" }, /no netN/],
   ];
   for (const [fields, reason] of rows) {
-    const { matches, errors } = readRule(make(fields), "guest");
+    const { matches, errors } = readRule(make(fields), GUEST);
     assert.deepEqual(matches, [], JSON.stringify(fields));
     assert.match(errors.join("; "), reason);
   }
 });
 
 test("words become numbers", () => {
-  const read = (fields: Partial<Rule>): unknown => readRule(make(fields), "guest").matches;
+  const read = (fields: Partial<Rule>): unknown => readRule(make(fields), GUEST).matches;
   assert.deepEqual(read({ proto: "tcp", port: "ssh,8000:8010" }), [
     {
       proto: 6,
@@ -69,7 +72,7 @@ test("words become numbers", () => {
 test("all 86 macros read without an error", () => {
   assert.equal(Object.keys(MACROS).length, 86);
   for (const macro of Object.keys(MACROS))
-    assert.deepEqual(readRule(make({ macro }), "guest").errors, [], macro);
+    assert.deepEqual(readRule(make({ macro }), GUEST).errors, [], macro);
 });
 
 test("a rule prints as Proxmox's line", () => {

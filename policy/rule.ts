@@ -1,52 +1,66 @@
+import { type AddressSet, addressSet, parseSetNetwork, type SetNetwork } from "./address-set.ts";
 import type { Rule } from "./estate.ts";
 import { type Family, type IpSpan, parseSpan, parseSpanRange } from "./ip.ts";
 import { macroMatches } from "./macros.ts";
 import type { Match, PortSpan } from "./match.ts";
 import { type IcmpKind, icmpKind, protocolNumber } from "./names.ts";
+import { type ForwardRule, type IpSet, NO_DEFINITIONS } from "./proxmox/file.ts";
+import {
+  checkedAlias,
+  isDefined,
+  parseReference,
+  type Reference,
+  type RuleScope,
+  resolveAlias,
+  resolveSet,
+} from "./proxmox/scope.ts";
 import { servicePort } from "./services.ts";
 
-/** Where a rule stands: its `iface` is a bridge of the host, or `netN` of the guest. */
-export type RuleScope = "host" | "guest";
-
-/** What a rule says once its words are understood: one match an alternative, or why Proxmox leaves it without effect. */
+/**
+ * What a rule says once its words are understood: one match an alternative, or why it has none. Proxmox checks a rule when
+ * it reads it (`errors`: the rule is without effect), and again when it writes the rules of one family (`failure`).
+ */
 export interface Reading {
   readonly matches: readonly Match[];
   readonly errors: readonly string[];
+  /** What no check on reading sees: alone the rule is lost, in a group also what comes after it (trap 1). */
+  readonly failure?: { readonly reason: string; readonly family?: Family };
 }
 
 type Fields = Pick<Rule, "proto" | "source" | "dest" | "port" | "sport" | "iface" | "icmpType">;
+
+/** What reading found so far. */
+interface Problems {
+  readonly errors: string[];
+  readonly failures: string[];
+}
 
 const WITH_PORTS = new Set(["tcp", "6", "udp", "17", "sctp", "132", "dccp", "33", "udplite", "136"]);
 const ICMP_FAMILY: Readonly<Record<string, Family>> = { icmp: 4, icmpv6: 6, "ipv6-icmp": 6 };
 const MAX_PORTS = 15;
 
-/**
- * Reads a rule as pve-firewall does. A rule with errors has no effect there (`pve-firewall.md` 2.6 and 2.7). The JSON
- * files define no alias and no ipset, so a rule that names one is such a rule.
- */
-export function readRule(rule: Rule, scope: RuleScope): Reading {
-  const errors: string[] = [];
-  const matches = alternatives(rule, errors).map((fields) => matchOf(fields, scope, errors));
-  return errors.length > 0 ? { matches: [], errors: [...new Set(errors)] } : { matches, errors };
+/** Reads a rule as pve-firewall does (`pve-firewall.md` 2.6 and 2.7). */
+export function readRule(rule: Rule | ForwardRule, scope: RuleScope): Reading {
+  const problems: Problems = { errors: [], failures: [] };
+  const { errors, failures } = problems;
+  if (scope.place === "guest" && rule.type === "forward") errors.push("a guest has no forward rules");
+  if (rule.iface !== undefined) errors.push(...interfaceErrors(rule.iface, scope.place));
+  const matches = alternatives(rule, errors).map((fields) => matchOf(fields, scope, problems));
+  if (errors.length > 0) return { matches: [], errors: [...new Set(errors)] };
+  const [reason] = failures;
+  if (reason === undefined) return { matches, errors };
+  const family = matches[0]?.family;
+  return { matches: [], errors, failure: { reason, ...(family === undefined ? {} : { family }) } };
 }
 
-/** The rule as a line of a Proxmox rule file: `IN ACCEPT -p tcp -source 10.0.0.12 -dport 8000`. */
-export function ruleLine(rule: Rule): string {
-  const action = rule.macro === undefined ? rule.action : `${rule.macro}(${rule.action})`;
-  const options = [
-    ["-i", rule.iface],
-    ["-p", rule.proto],
-    ["-source", rule.source],
-    ["-dest", rule.dest],
-    ["-dport", rule.port],
-    ["-sport", rule.sport],
-    ["-icmp-type", rule.icmpType],
-    ["-log", rule.log],
-  ].flatMap(([option, value]) => (value === undefined ? [] : [`${option} ${value}`]));
-  return `${rule.enabled ? "" : "|"}${[rule.type.toUpperCase(), action, ...options].join(" ")}`;
+/** What is wrong with the interface of a rule or of a group's use: `netN` in a guest's file, none inside a group. */
+export function interfaceErrors(iface: string, place: RuleScope["place"]): readonly string[] {
+  if (place === "group") return ["no interface may be named inside a group"];
+  const form = place === "guest" ? /^net\d+$/ : /^[a-zA-Z][a-zA-Z0-9_]{1,20}([:.]\d+)?$/;
+  return form.test(iface) ? [] : [`iface ${iface} is no ${place === "guest" ? "netN" : "interface"}`];
 }
 
-function alternatives(rule: Rule, errors: string[]): readonly Fields[] {
+function alternatives(rule: Rule | ForwardRule, errors: string[]): readonly Fields[] {
   if (rule.macro === undefined) return [rule];
   if (rule.proto === undefined && (present(rule.port) || present(rule.sport))) errors.push(PORT_ALONE);
   const macro = macroMatches(rule.macro);
@@ -61,7 +75,7 @@ function withFamilies(fixed: Fields): readonly Fields[] {
   return fixed.proto === "icmp" ? [fixed, { ...fixed, proto: "icmpv6" }] : [fixed];
 }
 
-function combine(rule: Rule, fixed: Fields, errors: string[]): Fields {
+function combine(rule: Rule | ForwardRule, fixed: Fields, errors: string[]): Fields {
   for (const key of ["proto", "port", "sport", "icmpType"] as const) {
     const own = rule[key];
     if (own !== undefined && fixed[key] !== undefined && own !== fixed[key])
@@ -70,21 +84,70 @@ function combine(rule: Rule, fixed: Fields, errors: string[]): Fields {
   return { ...rule, ...fixed };
 }
 
-function matchOf(fields: Fields, scope: RuleScope, errors: string[]): Match {
-  const sources = addresses(fields.source, "source", errors);
-  const dests = addresses(fields.dest, "dest", errors);
-  const family = oneFamily([...(sources ?? []), ...(dests ?? [])], fields.proto, errors);
+function matchOf(fields: Fields, scope: RuleScope, problems: Problems): Match {
+  const { errors } = problems;
+  const source = side(fields.source, "source", scope, problems);
+  const dest = side(fields.dest, "dest", scope, problems);
   return compact({
-    family,
+    family: oneFamily([source.family, dest.family], fields.proto, errors),
     proto: protocol(fields.proto, errors),
-    sources,
-    dests,
+    sources: source.spans,
+    dests: dest.spans,
+    sourceSet: source.set,
+    destSet: dest.set,
     sports: ports(fields.sport, "sport", fields.proto, errors),
-    device: device(fields.iface, scope, errors),
+    device: scope.place === "guest" ? undefined : fields.iface,
     ...(fields.proto !== undefined && isIcmp(fields.proto)
-      ? icmp(fields, errors)
+      ? icmp(fields, problems)
       : withPorts(fields, errors)),
   });
+}
+
+/** One end's condition. */
+interface Side {
+  readonly family?: Family | undefined;
+  readonly spans?: readonly IpSpan[] | undefined;
+  readonly set?: AddressSet | undefined;
+}
+
+function side(text: string | undefined, field: string, scope: RuleScope, problems: Problems): Side {
+  if (text === undefined) return {};
+  const reference = parseReference(text);
+  if (!reference) return literal(text, field, problems.errors);
+  if (!isDefined(scope, reference)) {
+    problems.errors.push(`${field} ${text}: no such ${reference.kind === "set" ? "ipset" : "alias"}`);
+    return {};
+  }
+  const found = reference.kind === "set" ? ofSet(reference, scope) : ofAlias(reference, scope);
+  if (!found) problems.failures.push(`${field} ${text} is not defined in that scope`);
+  return { family: reference.kind === "set" ? undefined : checkedAlias(scope, reference)?.family, ...found };
+}
+
+function ofAlias(reference: Reference, scope: RuleScope): Side | undefined {
+  const network = parseSetNetwork(resolveAlias(scope, reference)?.cidr ?? "");
+  return network && { spans: [network] };
+}
+
+function ofSet(reference: Reference, scope: RuleScope): Side | undefined {
+  const found = resolveSet(scope, reference);
+  return (
+    found && {
+      set: resolvedSet(found.set, found.owner === "guest" ? scope : { ...scope, guest: NO_DEFINITIONS }),
+    }
+  );
+}
+
+/** A declared set with its aliases resolved; an entry whose alias its scope does not have is left out. */
+export function resolvedSet({ name, entries }: IpSet, scope: RuleScope): AddressSet {
+  return addressSet(
+    name,
+    entries.flatMap(({ address, nomatch }): readonly SetNetwork[] => {
+      const reference = parseReference(address);
+      const text = reference ? resolveAlias(scope, reference)?.cidr : address;
+      const network = parseSetNetwork(text ?? "", nomatch);
+      return network ? [network] : [];
+    }),
+  );
 }
 
 /** `0` and `ip` are any protocol; `all` is refused. */
@@ -95,33 +158,28 @@ function protocol(text: string | undefined, errors: string[]): number | undefine
   return number;
 }
 
-function addresses(text: string | undefined, field: string, errors: string[]): readonly IpSpan[] | undefined {
-  if (text === undefined) return undefined;
+function literal(text: string, field: string, errors: string[]): Side {
   const range = parseSpanRange(text);
   const spans = range ? [range] : text.split(",").map((part) => parseSpan(part));
   const known = spans.filter((span) => span !== undefined);
   if (known.length < spans.length)
     errors.push(`${field} ${text} is no address, network without host bits, range, or list of these`);
-  return known;
+  const families = new Set(known.map(({ family }) => family));
+  if (families.size > 1) errors.push(MIXED);
+  return { family: known[0]?.family, spans: known };
 }
 
+const MIXED = "IPv4 and IPv6 in one rule";
+
 function oneFamily(
-  spans: readonly IpSpan[],
+  ends: readonly (Family | undefined)[],
   proto: string | undefined,
   errors: string[],
 ): Family | undefined {
   const icmpFamily = proto === undefined ? undefined : ICMP_FAMILY[proto];
-  const families = new Set([...spans.map((span) => span.family), ...(icmpFamily ? [icmpFamily] : [])]);
-  if (families.size > 1) errors.push("IPv4 and IPv6 in one rule");
+  const families = new Set([...ends, icmpFamily].filter((family) => family !== undefined));
+  if (families.size > 1) errors.push(MIXED);
   return [...families][0];
-}
-
-/** `iface` of a guest's rule must be `netN`, and only net0 exists: another one compiles to nothing. */
-function device(iface: string | undefined, scope: RuleScope, errors: string[]): string | undefined {
-  if (iface === undefined || (scope === "guest" && iface === "net0")) return undefined;
-  const form = scope === "guest" ? /^net\d+$/ : /^[a-zA-Z][a-zA-Z0-9_]{1,20}([:.]\d+)?$/;
-  if (!form.test(iface)) errors.push(`iface ${iface} is no ${scope === "guest" ? "netN" : "interface"}`);
-  return iface;
 }
 
 /** Perl's truth: an option that is `0` counts as absent (trap 3: `-dport 0` is any port). */
@@ -171,16 +229,26 @@ function portSpan(text: string): PortSpan | undefined {
   return { first, last };
 }
 
-/** With icmp by name, `port` may carry the type too, as a name or a number; 255 and `any` are every type (IPv4). */
-function icmp(fields: Fields, errors: string[]): Partial<Match> {
+/**
+ * With icmp by name, `port` may carry the type too, as a name or a number; 255 and `any` are every type (IPv4). On reading
+ * it passes as a port or as an ICMP name of either family.
+ */
+function icmp(fields: Fields, { errors, failures }: Problems): Partial<Match> {
   const family = ICMP_FAMILY[fields.proto ?? ""] ?? 4;
-  if (present(fields.icmpType) && present(fields.port)) errors.push("icmp-type and port exclude each other");
-  const name = present(fields.icmpType) ? fields.icmpType : fields.port;
+  const byType = present(fields.icmpType);
+  if (byType && present(fields.port)) errors.push("icmp-type and port exclude each other");
+  const name = byType ? fields.icmpType : fields.port;
   if (!present(name) || (family === 4 && name === "any")) return {};
   const kind = icmpKind(name, family) ?? numericKind(name, fields);
-  if (!kind) errors.push(`unknown ICMP type ${name}`);
+  if (!kind && byType) errors.push(`unknown ICMP type ${name}`);
+  if (!kind && !byType) (passesAsPort(name) ? failures : errors).push(`unknown ICMP type ${name}`);
   if (!kind || (family === 4 && kind.type === 255)) return {};
   return compact({ icmpTypes: [kind.type], icmpCode: kind.code });
+}
+
+function passesAsPort(name: string): boolean {
+  const isKind = name === "any" || icmpKind(name, 4) !== undefined || icmpKind(name, 6) !== undefined;
+  return isKind || arePorts(name);
 }
 
 function numericKind(text: string, fields: Fields): IcmpKind | undefined {
