@@ -1,12 +1,15 @@
-import type { Policy, Position, Rule } from "./estate.ts";
+import type { Policy } from "./estate.ts";
 import type { Decider, RejectKind } from "./flow.ts";
 import { type Match, matches } from "./match.ts";
 import type { Packet } from "./packet.ts";
-import type { RuleScope } from "./proxmox/scope.ts";
-import { readRule } from "./rule.ts";
-import { ruleLine } from "./rule-line.ts";
-import { type Broadcasts, beforePolicy, type ChainRuling, reject } from "./shared-chains.ts";
-import type { StandingAccept } from "./standing.ts";
+import {
+  type Broadcasts,
+  beforePolicy,
+  type ChainRuling,
+  illegalFlags,
+  reject,
+  smurf,
+} from "./shared-chains.ts";
 
 /** What a hop said, and which line said it. */
 export interface Ruling {
@@ -15,12 +18,35 @@ export interface Ruling {
   readonly decider: Decider;
 }
 
-/** One line of a chain: a declared rule (one line an alternative), or a standing accept. */
-export interface Line {
+/** A declared rule (one line an alternative), a standing accept, or a filter of Proxmox's own. */
+export interface MatchLine {
+  readonly kind: "match";
   readonly match: Match;
   readonly action: Policy;
   readonly decider: Exclude<Decider, { kind: "policy" }>;
 }
+
+/** A security group's lines in one direction: an ACCEPT sets the mark and leaves the group. */
+export interface GroupChain {
+  readonly name: string;
+  readonly lines: MatchLine[];
+}
+
+/** `GROUP name`: a jump, only by this device where one is given, and then an accept for whatever carries the mark. */
+export interface GroupLine {
+  readonly kind: "group";
+  readonly group: GroupChain;
+  readonly device?: string;
+  /** Accepts a packet that an earlier hop has marked, where the group was not entered (trap 2). */
+  readonly decider: Extract<Decider, { kind: "rule" }>;
+}
+
+export type Line =
+  | MatchLine
+  | GroupLine
+  | { readonly kind: "clear-mark" }
+  | { readonly kind: "smurfs" }
+  | { readonly kind: "tcpflags" };
 
 /** The default policy at a chain's end. */
 export interface ChainPolicy {
@@ -28,55 +54,83 @@ export interface ChainPolicy {
   readonly decider: Extract<Decider, { kind: "policy" }>;
 }
 
-/** The lines of the rules that have an effect in this direction, in file order. */
-export function ruleLines(
-  rules: readonly Rule[],
-  type: Rule["type"],
-  chain: string,
-  scope: RuleScope,
-): readonly Line[] {
-  return rules
-    .filter((rule) => rule.enabled && rule.type === type)
-    .flatMap((rule) => {
-      const decider = { kind: "rule", chain, position: rule.position, text: ruleLine(rule) } as const;
-      return readRule(rule, scope).matches.map((match) => ({ match, action: rule.action, decider }));
-    });
+/** One chain of the node, of one family. */
+export interface Chain {
+  readonly name: string;
+  readonly lines: readonly Line[];
+  readonly policy: ChainPolicy;
+  /** A guest's OUT chain accepts by setting the mark, which stays on the packet. */
+  readonly marks: boolean;
 }
 
-export function standingLines(accepts: readonly StandingAccept[], chain: string): readonly Line[] {
-  return accepts.map(({ match, text }) => ({
-    match,
-    action: "ACCEPT",
-    decider: { kind: "standing", chain, text },
-  }));
+/** What stays on the packet from hop to hop: the mark 0x80000000. */
+export interface PathState {
+  marked: boolean;
 }
 
-export function chainPolicy(policy: Policy, chain: string, position: Position): ChainPolicy {
-  return { action: policy, decider: { kind: "policy", chain, policy, position } };
+/** What the hook knows of the packet beside its headers. */
+export interface HookContext {
+  /** The bridge (or lo) by which the packet enters the host or leaves it. */
+  readonly device: string;
+  readonly broadcasts: Broadcasts;
+  readonly state: PathState;
 }
 
-/** The first line that matches decides; undefined where none does. */
-export function tryLines(
-  lines: readonly Line[],
-  packet: Packet,
-  device: string,
-  broadcasts: Broadcasts,
-): Ruling | undefined {
-  for (const { match, action, decider } of lines) {
-    if (!matches(match, packet, device)) continue;
-    if (action !== "REJECT") return { verdict: action === "ACCEPT" ? "accept" : "drop", decider };
-    const ruling = reject(packet, broadcasts);
-    return withDecider(ruling, { ...decider, chain: ruling.chain });
+/** What a chain says: its first line that decides, else its default policy. */
+export function askChain(chain: Chain, packet: Packet, context: HookContext): Ruling {
+  const ruling = tryLines(chain.lines, packet, context) ?? applyPolicy(chain.policy, packet, context);
+  if (chain.marks && ruling.verdict === "accept") context.state.marked = true;
+  return ruling;
+}
+
+/** The first line that decides; undefined where none does. */
+export function tryLines(lines: readonly Line[], packet: Packet, context: HookContext): Ruling | undefined {
+  for (const line of lines) {
+    const ruling = tryLine(line, packet, context);
+    if (ruling) return ruling;
   }
   return undefined;
 }
 
-/** The default policy, with the shared chain that it asks first. */
-export function applyPolicy(
-  { action, decider }: ChainPolicy,
+function tryLine(line: Line, packet: Packet, context: HookContext): Ruling | undefined {
+  switch (line.kind) {
+    case "match":
+      return matches(line.match, packet, context.device) ? act(line, packet, context) : undefined;
+    case "group":
+      return tryGroup(line, packet, context);
+    case "clear-mark":
+      context.state.marked = false;
+      return undefined;
+    case "smurfs":
+      return ownLine(smurf(packet, context.broadcasts));
+    case "tcpflags":
+      return ownLine(illegalFlags(packet));
+  }
+}
+
+function act({ action, decider }: MatchLine, packet: Packet, { broadcasts }: HookContext): Ruling {
+  if (action !== "REJECT") return { verdict: action === "ACCEPT" ? "accept" : "drop", decider };
+  const ruling = reject(packet, broadcasts);
+  return withDecider(ruling, { ...decider, chain: ruling.chain });
+}
+
+function tryGroup(
+  { group, device, decider }: GroupLine,
   packet: Packet,
-  broadcasts: Broadcasts,
-): Ruling {
+  context: HookContext,
+): Ruling | undefined {
+  const { state } = context;
+  if (device === undefined || device === context.device) {
+    state.marked = false;
+    const ruling = tryLines(group.lines, packet, context);
+    if (ruling?.verdict === "accept") state.marked = true;
+    if (ruling) return ruling;
+  }
+  return state.marked ? { verdict: "accept", decider } : undefined;
+}
+
+/** The default policy, with the shared chain that it asks first. */
+function applyPolicy({ action, decider }: ChainPolicy, packet: Packet, { broadcasts }: HookContext): Ruling {
   if (action === "ACCEPT") return { verdict: "accept", decider };
   const earlier = beforePolicy(action, packet, broadcasts);
   if (earlier) return withDecider(earlier, { ...decider, chain: earlier.chain, text: earlier.text });
@@ -91,6 +145,10 @@ function withDecider(ruling: ChainRuling, decider: Decider): Ruling {
     ...(ruling.reject === undefined ? {} : { reject: ruling.reject }),
     decider,
   };
+}
+
+function ownLine(ruling: ChainRuling | undefined): Ruling | undefined {
+  return ruling && withDecider(ruling, { kind: "builtin", chain: ruling.chain, text: ruling.text });
 }
 
 /** A ruling of one of Proxmox's own lines. */

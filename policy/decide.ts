@@ -1,22 +1,29 @@
 import { HarnessError } from "../errors.ts";
+import type { PathState } from "./chain.ts";
 import type { Estate } from "./estate.ts";
 import type { Decision, Flow, Hop, Place } from "./flow.ts";
 import { fromWan, toWan } from "./gateway.ts";
-import { type GuestModel, type Model, modelOf } from "./model.ts";
+import { type Model, modelOf, type NicModel } from "./model.ts";
 import { isOwnReply, packetOf } from "./packet.ts";
-import type { NicFlags } from "./proxmox/node.ts";
 import { across, input, into, outOf, output, type Pass, unfiltered } from "./passes.ts";
+import { type NicFlags, type Node, nodeOf } from "./proxmox/node.ts";
+
+/** What the declaration does with this packet: `decideOn` for the node that it asks for. */
+export function decide(estate: Estate, flow: Flow, nicFlags: NicFlags = "declared"): Decision {
+  return decideOn(nodeOf(estate, nicFlags), flow);
+}
 
 /**
- * What the declaration does with this packet, and the whole path on which it was decided (`pve-firewall.md` section 7).
- * A flow of `wan` passes the gateway first, one to `wan` last; the first hop that does not accept ends it. The deciding
- * `chain` is the iptables chain whose line counts the packet.
+ * What a node does with this packet, and the whole path on which it was decided (`pve-firewall.md` section 7). A flow of
+ * `wan` passes the gateway first, one to `wan` last; the first hop that does not accept ends it. The deciding `chain` is
+ * the iptables chain whose line counts the packet.
  */
-export function decide(estate: Estate, flow: Flow, nicFlags: NicFlags = "declared"): Decision {
+export function decideOn(node: Node, flow: Flow): Decision {
   const hops: Hop[] = [];
+  const state: PathState = { marked: false };
   let packet = packetOf(flow);
-  for (const { hook, where, rule } of pathOf(modelOf(estate, nicFlags), flow.from, flow.to)) {
-    const { verdict, reject, decider } = rule(packet);
+  for (const { hook, where, rule } of pathOf(modelOf(node), flow.from, flow.to)) {
+    const { verdict, reject, decider } = rule(packet, state);
     hops.push({ hook, where, verdict, decider });
     if (verdict !== "accept") return { verdict, ...(reject === undefined ? {} : { reject }), decider, hops };
     if (packet.state === "NEW" && hook !== "GATEWAY" && isOwnReply(packet))
@@ -42,11 +49,9 @@ function pathOf(model: Model, from: Place, to: Place): readonly Pass[] {
   return path;
 }
 
-const UPLINK_PLACES = new Set(["wan", "lan", "outside"]);
-
 function makePath(model: Model, from: Place, to: Place): readonly Pass[] {
-  const sender = guestAt(model, from);
-  const target = guestAt(model, to);
+  const sender = nicAt(model, from);
+  const target = nicAt(model, to);
   if (from === to && from !== "host")
     return [unfiltered(model, `inside ${from}`, "it never leaves its sender")];
   return [
@@ -60,9 +65,13 @@ function makePath(model: Model, from: Place, to: Place): readonly Pass[] {
   ];
 }
 
-function guestAt(model: Model, place: Place): GuestModel | undefined {
-  const guest = model.guests.get(place);
-  if (guest || place === "host" || UPLINK_PLACES.has(place)) return guest;
-  const expected = "host, wan, lan, outside or a guest's id";
+/** Ports of the host's bridge that are no guest's. */
+const PLAIN_PLACES = new Set(["wan", "lan", "outside"]);
+
+function nicAt(model: Model, place: Place): NicModel | undefined {
+  const nic = model.nics.get(place);
+  const isPlain = PLAIN_PLACES.has(place) && (place !== "wan" || model.node.host.gateway !== undefined);
+  if (nic || place === "host" || isPlain) return nic;
+  const expected = `host, lan, outside, wan behind a gateway, or one of ${[...model.nics.keys()].join(", ")}`;
   throw new HarnessError("harness-bug", { subject: "place of a flow", expected, actual: place });
 }

@@ -2,8 +2,8 @@ import type { Policy, Position } from "./estate.ts";
 
 /**
  * A vantage point: `wan` (an internet user behind the gateway), `lan` (a device of the subnet that is neither host nor
- * guest), `host` (the Proxmox node), or a guest's id. `outside` is a sender behind the uplink with no gateway in between:
- * the vectors' world.
+ * guest), `host` (the Proxmox node), or a guest's NIC (its id for net0, `100i1` for net1). `outside` is a sender behind the
+ * uplink with no gateway in between: the vectors' world.
  */
 export type Place = string;
 
@@ -32,7 +32,11 @@ export interface Flow {
   readonly sourceMac?: string;
 }
 
-export type RejectKind = "tcp-reset" | "icmp-port-unreachable" | "icmp-host-prohibited";
+export type RejectKind =
+  | "tcp-reset"
+  | "icmp-port-unreachable"
+  | "icmp-host-prohibited"
+  | "icmp-admin-prohibited";
 
 /** What decided: a declared rule, a default policy, a standing accept, or one of Proxmox's built-in lines. */
 export type Decider =

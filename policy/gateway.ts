@@ -8,8 +8,8 @@ const OWN_ADDRESS = "the source is the gateway's own address: a martian";
 
 /** The gateway's strict reverse path filter: from beyond it no address of the subnet may come, nor one of no network. */
 export function fromWan(model: Model): Pass {
-  const subnet = formatCidr(model.localNetwork);
-  const gateway = parseIpv4(model.estate.host.gateway);
+  const subnet = formatCidr(model.subnet);
+  const gateway = parseIpv4(model.node.host.gateway ?? "");
   return gatewayPass("from beyond the gateway", (packet) => {
     if (packet.source === gateway) return OWN_ADDRESS;
     if (isLocal(model, packet.source)) return `reverse path: a source of ${subnet} came from outside`;
@@ -19,8 +19,8 @@ export function fromWan(model: Model): Pass {
 
 /** The same filter on the way out: only addresses of the subnet come from inside. */
 export function toWan(model: Model): Pass {
-  const subnet = formatCidr(model.localNetwork);
-  const gateway = parseIpv4(model.estate.host.gateway);
+  const subnet = formatCidr(model.subnet);
+  const gateway = parseIpv4(model.node.host.gateway ?? "");
   return gatewayPass("out through the gateway", (packet) => {
     if (packet.source === gateway) return OWN_ADDRESS;
     return isLocal(model, packet.source)

@@ -17,6 +17,10 @@ export interface Match {
   readonly dests?: readonly IpSpan[];
   readonly sourceSet?: AddressSet;
   readonly destSet?: AddressSet;
+  /** Only a packet whose source is not in it. */
+  readonly notSourceSet?: AddressSet;
+  /** Only a packet of another MAC, lower case; one without is the NIC's own. */
+  readonly notMac?: string;
   readonly sports?: readonly PortSpan[];
   readonly dports?: readonly PortSpan[];
   readonly icmpTypes?: readonly number[];
@@ -35,6 +39,8 @@ export function matches(match: Match, packet: Packet, device: string): boolean {
     (match.dests === undefined || spansHold(match.dests, packet.dest)) &&
     (match.sourceSet === undefined || setHolds(match.sourceSet, packet.family, packet.source)) &&
     (match.destSet === undefined || setHolds(match.destSet, packet.family, packet.dest)) &&
+    (match.notSourceSet === undefined || !setHolds(match.notSourceSet, packet.family, packet.source)) &&
+    (match.notMac === undefined || (packet.mac ?? match.notMac) !== match.notMac) &&
     (match.sports === undefined || portsHold(match.sports, packet.sport)) &&
     (match.icmpTypes === undefined || match.icmpTypes.includes(packet.icmpType)) &&
     (match.icmpCode === undefined || match.icmpCode === packet.icmpCode) &&

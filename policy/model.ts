@@ -1,100 +1,93 @@
 import { type Cidr, contains, parseCidr, rangeOf } from "./address.ts";
-import { type ChainPolicy, chainPolicy, type Line, ruleLines, standingLines } from "./chain.ts";
-import { type Estate, type Firewall, type Guest, type Policy, type Position, tapOf } from "./estate.ts";
-import { NO_DEFINITIONS } from "./proxmox/file.ts";
-import type { NicFlags } from "./proxmox/node.ts";
+import type { Line } from "./chain.ts";
+import type { Position } from "./estate.ts";
+import { GroupChains } from "./generate.ts";
+import { type GuestChains, guestChains } from "./guest-chains.ts";
+import { type HostChains, hostChains, inboundFilters } from "./host-chains.ts";
+import type { Family } from "./ip.ts";
+import { localNetworkOf, type Nic, type Node } from "./proxmox/node.ts";
+import { clusterOptions, hostOptions } from "./proxmox/options.ts";
 import type { Broadcasts } from "./shared-chains.ts";
-import { type StandingAccept, standingAccepts } from "./standing.ts";
 
-/** One chain's lines with its default policy, read once. */
-export interface Chain {
-  readonly name: string;
-  /** Before the guest's MAC filter. */
-  readonly first: readonly Line[];
-  readonly lines: readonly Line[];
-  readonly policy: ChainPolicy;
-}
-
-export interface GuestModel {
-  readonly guest: Guest;
-  /** The NIC hangs on a firewall bridge of its own. */
-  readonly flagged: boolean;
-  /** Absent: no rule filters this guest. */
-  readonly chains?: { readonly in: Chain; readonly out: Chain };
+/** A guest's NIC with what filters it. */
+export interface NicModel {
+  readonly nic: Nic;
   /** Where the absence of a filter is declared. */
   readonly position: Position;
 }
 
-/** An estate's firewall, read once: what `decide` asks for each packet. */
+/** The rules of one family. */
+export interface FamilyModel {
+  /** Absent: the host's own firewall is off. */
+  readonly host?: HostChains;
+  /** PVEFW-FWBR-IN's filters before a guest's own chain: towards every flagged NIC. */
+  readonly common: readonly Line[];
+  /** By place; of a NIC that is enabled a chain is absent where it could not be written. */
+  readonly guests: ReadonlyMap<string, GuestChains>;
+}
+
+/** A node's firewall, read once: what `decide` asks for each packet. */
 export interface Model {
-  readonly estate: Estate;
+  readonly node: Node;
   readonly enabled: boolean;
-  readonly localNetwork: Cidr;
+  readonly allowInvalid: boolean;
+  readonly subnet: Cidr;
   readonly broadcasts: Broadcasts;
-  readonly host: { readonly in: Chain; readonly out: Chain };
-  readonly guests: ReadonlyMap<string, GuestModel>;
+  readonly nics: ReadonlyMap<string, NicModel>;
+  readonly families: Readonly<Record<Family, FamilyModel>>;
 }
 
-const MODELS = { declared: new WeakMap<Estate, Model>(), all: new WeakMap<Estate, Model>() };
+const MODELS = new WeakMap<Node, Model>();
 
-/** The estate's model; made at the first question and kept as long as the estate. */
-export function modelOf(estate: Estate, nicFlags: NicFlags = "declared"): Model {
-  const known = MODELS[nicFlags].get(estate);
-  if (known) return known;
-  const model = buildModel(estate, nicFlags);
-  MODELS[nicFlags].set(estate, model);
-  return model;
+/** The node's model; made at the first question and kept as long as the node. */
+export function modelOf(node: Node): Model {
+  const known = MODELS.get(node) ?? buildModel(node);
+  MODELS.set(node, known);
+  return known;
 }
 
-function buildModel(estate: Estate, nicFlags: NicFlags): Model {
-  const { host } = estate;
-  const localNetwork = parseCidr(host.subnet);
-  if (!localNetwork) throw new TypeError(`an estate with the subnet ${host.subnet}`);
-  const chain = (name: string, type: "in" | "out"): Chain =>
-    chainOf("host", type, name, host.firewall, localNetwork);
+function buildModel(node: Node): Model {
+  const { enable } = clusterOptions(node.cluster);
+  const subnet = parseCidr(node.host.localNetwork);
+  if (!subnet) throw new TypeError(`a node with the local network ${node.host.localNetwork}`);
   return {
-    estate,
-    enabled: host.firewall.enabled,
-    localNetwork,
-    broadcasts: broadcastsOf(localNetwork),
-    host: { in: chain("PVEFW-HOST-IN", "in"), out: chain("PVEFW-HOST-OUT", "out") },
-    guests: new Map(
-      estate.guests.map((guest) => [guest.id, guestModel(guest, nicFlags, estate, localNetwork)]),
-    ),
+    node,
+    enabled: enable,
+    allowInvalid: hostOptions(node.hostFile).allowInvalid,
+    subnet,
+    broadcasts: broadcastsOf(subnet),
+    nics: new Map(node.nics.map((nic) => [nic.place, nicModel(node, nic, enable)])),
+    families: { 4: familyModel(node, 4), 6: familyModel(node, 6) },
   };
 }
 
-function guestModel(guest: Guest, nicFlags: NicFlags, { host }: Estate, localNetwork: Cidr): GuestModel {
-  const { firewall } = guest;
-  const position = (host.firewall.enabled ? (firewall ?? guest) : host.firewall).position;
-  const flagged = nicFlags === "all" || firewall?.enabled === true;
-  if (!firewall?.enabled || !host.firewall.enabled) return { guest, flagged, position };
-  const chain = (type: "in" | "out"): Chain =>
-    chainOf("guest", type, `${tapOf(guest)}-${type.toUpperCase()}`, firewall, localNetwork);
-  return { guest, flagged, position, chains: { in: chain("in"), out: chain("out") } };
+function nicModel({ cluster, guests }: Node, nic: Nic, clusterOn: boolean): NicModel {
+  return {
+    nic,
+    position: clusterOn ? (guests.get(nic.guestId)?.position ?? nic.position) : cluster.position,
+  };
 }
 
-function chainOf(
-  scope: "host" | "guest",
-  type: "in" | "out",
-  name: string,
-  firewall: Firewall,
-  localNetwork: Cidr,
-): Chain {
-  const accepts = standingAccepts(scope, type, localNetwork);
-  const standing = (tried: StandingAccept["tried"]): readonly Line[] =>
-    standingLines(
-      accepts.filter((accept) => accept.tried === tried),
-      name,
-    );
-  const rules = ruleLines(firewall.rules, type, name, { place: scope, dc: NO_DEFINITIONS });
-  const policy: Policy = type === "in" ? firewall.policyIn : firewall.policyOut;
+/** Chains are written in Proxmox's order, since a group that fails leaves a trace for those after (trap 1). */
+function familyModel(given: Node, family: Family): FamilyModel {
+  const node = withManagement(given);
+  const groups = new GroupChains(node.cluster, family);
+  const host = hostOptions(node.hostFile).enable ? hostChains(node, groups, family) : undefined;
   return {
-    name,
-    first: standing("first"),
-    lines: [...standing("before-rules"), ...rules, ...standing("after-rules")],
-    policy: chainPolicy(policy, name, firewall.position),
+    ...(host ? { host } : {}),
+    common: inboundFilters(node),
+    guests: guestChains(node, groups, family),
   };
+}
+
+/** The set `management` always holds the local network too; added after reading, so that no rule can name it by that. */
+function withManagement(node: Node): Node {
+  const { cluster } = node;
+  const declared = cluster.sets.get("management");
+  const { position } = declared ?? cluster;
+  const local = { address: localNetworkOf(node), nomatch: false, position };
+  const management = { name: "management", entries: [...(declared?.entries ?? []), local], position };
+  return { ...node, cluster: { ...cluster, sets: new Map([...cluster.sets, ["management", management]]) } };
 }
 
 /** What the host's routing table calls broadcast: the subnet's last address, loopback's, all ones, and 0.0.0.0. */
@@ -102,7 +95,7 @@ function broadcastsOf(subnet: Cidr): Broadcasts {
   return new Set([0, 0x7fffffff, 0xffffffff, ...(subnet.prefixLength < 31 ? [rangeOf(subnet).last] : [])]);
 }
 
-/** Whether an address is of the declared subnet. */
+/** Whether an address is of the node's own subnet. */
 export function isLocal(model: Model, ip: number | bigint): boolean {
-  return typeof ip === "number" && contains(model.localNetwork, ip);
+  return typeof ip === "number" && contains(model.subnet, ip);
 }

@@ -1,19 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { estateWith, type Files } from "../fixtures/reference.ts";
+import { estateWith, type Files, NEWER, newerWith, REFERENCE, SECRETS } from "../fixtures/reference.ts";
+import { readEstate } from "./read.ts";
 
 const INTERNAL = "internal.thinkheads.ai";
-
-/** The reference estate's files in the newer generation's form: names are derived, Portainer's stack has labels. */
-function toNewer({ host, lxc, vm }: Files): void {
-  host.domain_name = INTERNAL;
-  host.dns_server.authoritative_zones = [host.dns_server.authoritative_zones[0]];
-  host.step_ca = { dns_name: `ca.${INTERNAL}`, provisioner_name: "acme@thinkheads.ai", root_ca_name: "Root" };
-  const services = { 101: ["nginx", 443], 103: ["ca", 9000], 801: ["grafana", 3000], 802: ["vectors", 6333] };
-  for (const [id, [name, port]] of Object.entries(services))
-    lxc.lxc_configs[id].traefik_service = { name, port };
-  vm.vms[1].traefik_service = { name: "portainer", port: 9443 };
-}
 
 const label = (service: string, host: string, port: number) => [
   "traefik.enable=true",
@@ -21,51 +11,90 @@ const label = (service: string, host: string, port: number) => [
   `traefik.http.services.${service}.loadbalancer.server.port=${port}`,
 ];
 
+/** The newer form with a second stack on its VM, one service with these labels. */
 function withStack(files: Files, labels: readonly string[], reference: unknown = "app"): void {
-  toNewer(files);
   files.vm.vms[2].docker_stacks = [reference];
   const services = { web: { traefik_labels: labels } };
-  files.stacks = { docker_stacks: { app: { environments: { development: {}, production: { services } } } } };
+  files.stacks.docker_stacks.app = { environments: { development: {}, production: { services } } };
 }
 
-test("the newer generation: the internal horizon is derived, the external one declared", () => {
-  const { generation, dns, ca, routes, notes } = estateWith(toNewer);
+const shortNames = (records: readonly { readonly name: string; readonly address: string }[]) =>
+  records.map(({ name, address }) => `${name.split(".")[0]} ${address}`).sort();
+
+test("the newer form: the internal horizon is derived, the external one declared", () => {
+  const { generation, dns, ca, notes } = readEstate(NEWER);
   assert.equal(generation, "newer");
   assert.deepEqual([dns.externalZone, dns.internalZone], ["phoenix.thinkheads.ai", INTERNAL]);
-  assert.equal(dns.external.length, 4);
-  const names = dns.internal.map(({ name, address }) => `${name.split(".")[0]} ${address}`);
-  for (const record of [
+  const publicNames = ["portainer", "grafana", "qdrant", "granite", "vectors"];
+  assert.deepEqual(shortNames(dns.external), publicNames.map((name) => `${name} 10.0.0.153`).sort());
+  assert.deepEqual(shortNames(dns.internal), [
     "ca 10.0.0.10",
-    "step-ca 10.0.0.10",
-    "grafana 10.0.0.141",
-    "vectors 10.0.0.142",
     "drphoenix 10.0.0.102",
-  ]) {
-    assert.ok(names.includes(record), `${record} in ${names.join(", ")}`);
-  }
+    "grafana 10.0.0.141",
+    "granite 10.0.0.201",
+    "nginx 10.0.0.153",
+    "nginx-phoenix 10.0.0.153",
+    "portainer 10.0.0.101",
+    "qdrant 10.0.0.142",
+    "step-ca 10.0.0.10",
+    "traefik 10.0.0.12",
+    "vectors 10.0.0.102",
+  ]);
   assert.deepEqual(ca, {
     guestId: "103",
     dnsName: `ca.${INTERNAL}`,
     port: 9000,
     provisioner: "acme@thinkheads.ai",
   });
+  assert.deepEqual(notes, []);
+});
+
+test("the newer form: services and the stack are routed, Nginx and the CA are not", () => {
+  const { routes, publicNames } = readEstate(NEWER);
   assert.deepEqual(
-    routes.map(({ hostname, port, tls }) => `${hostname.split(".")[0]} ${port} ${tls}`),
-    ["grafana 3000 false", "vectors 6333 false", "portainer 9443 true"],
-  );
-  assert.deepEqual(
-    notes.map((note) => note.message),
+    routes.map(({ hostname, guestId, port, tls }) => `${hostname.split(".")[0]} ${guestId}:${port} ${tls}`),
     [
-      "qdrant.phoenix.thinkheads.ai is public, but qdrant.internal.thinkheads.ai has no route",
-      "granite.phoenix.thinkheads.ai is public, but granite.internal.thinkheads.ai has no route",
+      "grafana 801:3000 false",
+      "qdrant 802:6333 false",
+      "granite 901:8000 false",
+      "portainer 1001:9443 true",
+      "vectors 1002:6333 false",
     ],
   );
+  assert.equal(publicNames.length, 5);
+});
+
+test("the newer form is the reference estate but for its stack: guests, roles, rules", () => {
+  const facts = (folder: string) => {
+    const { host, guests, leftOut } = readEstate(folder);
+    const rules = [host, ...guests].flatMap(({ firewall }) => firewall?.rules ?? []);
+    return {
+      guests: guests.map(({ id, kind, name, role, address, mac, bridge }) => {
+        return { id, kind, name, role, address, mac, bridge };
+      }),
+      leftOut,
+      host: [host.name, host.address, host.subnet, host.gateway, host.bridge, host.firewall.policyIn],
+      rules: rules.map(({ position, ...rule }) => JSON.stringify(rule)),
+    };
+  };
+  const [older, newer] = [facts(REFERENCE), facts(NEWER)];
+  const added = newer.rules.filter((rule) => !older.rules.includes(rule));
+  assert.equal(added.length, 1);
+  assert.match(added[0] ?? "", /"source":"10\.0\.0\.12","dest":"10\.0\.0\.102","port":"6333"/);
+  assert.deepEqual({ ...newer, rules: newer.rules.filter((rule) => !added.includes(rule)) }, older);
+});
+
+test("the newer form's secrets are redacted as they are read, in every file", () => {
+  const { secrets = [], files } = readEstate(NEWER);
+  assert.deepEqual([...new Set(secrets.map(({ file }) => file))], files.map(({ name }) => name).slice(0, 4));
+  const texts = files.map(({ text }) => text).join("");
+  assert.doesNotMatch(texts, SECRETS);
+  assert.equal(texts.match(/\[redacted\]/g)?.length, secrets.length);
 });
 
 test("with no zone at all the external one is derived, and its emptiness is a finding", () => {
-  const { dns, notes } = estateWith((files) => {
-    toNewer(files);
-    files.host.dns_server.authoritative_zones = [];
+  const { dns, notes } = newerWith(({ host }) => {
+    host.dns_server.authoritative_zones = [];
   });
   assert.deepEqual(
     [dns.externalZone, dns.internalZone, dns.external],
@@ -82,8 +111,7 @@ test("a description of the CA alone makes the newer generation", () => {
 });
 
 test("the external zone is the one with external records, whatever else there is", () => {
-  const { dns } = estateWith((files) => {
-    toNewer(files);
+  const { dns } = newerWith((files) => {
     files.host.dns_server.authoritative_zones.push({ zone_name: "other.example", records: [] });
   });
   assert.equal(dns.externalZone, "phoenix.thinkheads.ai");
@@ -106,11 +134,10 @@ for (const external of ["thinkheads.ai", `public.${INTERNAL}`]) {
 }
 
 test("a guest whose name is no host name has no derived record", () => {
-  const { dns, notes } = estateWith((files) => {
-    toNewer(files);
+  const { dns, notes } = newerWith((files) => {
     files.lxc.lxc_configs[901].name = "granite model";
   });
-  assert.ok(!dns.internal.some((record) => record.name.startsWith("granite")));
+  assert.ok(!dns.internal.some((record) => record.name.startsWith("granite ")));
   assert.match(
     notes.find((note) => note.control === "CFG-001")?.message ?? "",
     /granite model\..* is no host name/,
@@ -118,8 +145,7 @@ test("a guest whose name is no host name has no derived record", () => {
 });
 
 test("a service whose name is no host name has neither record nor route, also at a guest with a role", () => {
-  const { dns, routes, notes } = estateWith((files) => {
-    toNewer(files);
+  const { dns, routes, notes } = newerWith((files) => {
     files.lxc.lxc_configs[801].traefik_service.name = "my_grafana";
     files.lxc.lxc_configs[101].traefik_service.name = "_nginx";
   });
@@ -138,8 +164,7 @@ test("a service whose name is no host name has neither record nor route, also at
 });
 
 test("a guest's dns_records join the horizon of their zone", () => {
-  const { dns } = estateWith((files) => {
-    toNewer(files);
+  const { dns } = newerWith((files) => {
     files.vm.vms[2].dns_records = [
       { hostname: "DrPhoenix.phoenix.thinkheads.ai.", ip: "10.0.0.102" },
       { hostname: `agent.${INTERNAL}`, ip: "10.0.0.102" },
@@ -154,7 +179,7 @@ test("a guest's dns_records join the horizon of their zone", () => {
 });
 
 test("the labels of a stack route to the VM that lists it", () => {
-  const { routes } = estateWith((files) =>
+  const { routes } = newerWith((files) =>
     withStack(files, [
       ...label("q", `q.${INTERNAL}`, 6333),
       "traefik.http.services.q.loadbalancer.server.scheme=https",
@@ -178,7 +203,7 @@ test("a stack in the older form names its environment, and a label may name its 
     "traefik.http.services.s1.loadbalancer.server.port=1",
     "traefik.http.services.s2.loadbalancer.server.port=2",
   ];
-  const { routes } = estateWith((files) =>
+  const { routes } = newerWith((files) =>
     withStack(files, labels, { name: "app", environment: "production" }),
   );
   assert.deepEqual(
@@ -189,7 +214,7 @@ test("a stack in the older form names its environment, and a label may name its 
 
 test("the only service serves a router of another name", () => {
   const labels = label("r", `q.${INTERNAL}`, 80).map((text) => text.replace("services.r", "services.other"));
-  const { routes } = estateWith((files) => withStack(files, labels));
+  const { routes } = newerWith((files) => withStack(files, labels));
   assert.equal(routes.at(-1)?.port, 80);
 });
 
@@ -206,7 +231,7 @@ test("labels that give no route by name alone are findings", () => {
     [label("r", "app.phoenix.thinkheads.ai", 80), /an external name/],
   ];
   for (const [labels, message] of rules) {
-    const { notes } = estateWith((files) => withStack(files, labels));
+    const { notes } = newerWith((files) => withStack(files, labels));
     const found = notes.filter((note) => note.control === "CFG-001").map((note) => note.message);
     assert.equal(found.length, 1, found.join("\n"));
     assert.match(found[0] ?? "", message);
@@ -214,12 +239,12 @@ test("labels that give no route by name alone are findings", () => {
 });
 
 test("traefik.enable=false routes nothing, and ports that disagree are a finding", () => {
-  const { routes } = estateWith((files) =>
+  const { routes } = newerWith((files) =>
     withStack(files, [...label("q", `q.${INTERNAL}`, 1), "traefik.enable=false"]),
   );
   assert.ok(!routes.some((route) => route.hostname.startsWith("q.")));
-  const { notes } = estateWith((files) => {
-    toNewer(files);
+  const { notes } = newerWith((files) => {
+    files.lxc.lxc_configs[801].ports = ["3000:3000"];
     files.lxc.lxc_configs[801].traefik_service.port = 3001;
   });
   assert.match(notes.find((note) => note.control === "CFG-001")?.message ?? "", /port 3001, ports have 3000/);

@@ -1,47 +1,53 @@
-import { applyPolicy, builtin, type Ruling, tryLines } from "./chain.ts";
+import {
+  askChain,
+  builtin,
+  type Chain,
+  type HookContext,
+  type PathState,
+  type Ruling,
+  tryLines,
+} from "./chain.ts";
 import type { Hop, Place } from "./flow.ts";
-import type { Chain, GuestModel, Model } from "./model.ts";
+import type { Model, NicModel } from "./model.ts";
 import type { Packet } from "./packet.ts";
-import { smurf } from "./shared-chains.ts";
+import { guestOptions } from "./proxmox/options.ts";
 
 /** One pass of the packet through a hook, and what that hook's chains say of a packet. */
 export interface Pass {
   readonly hook: Hop["hook"];
   readonly where: string;
-  readonly rule: (packet: Packet) => Ruling;
+  readonly rule: (packet: Packet, state: PathState) => Ruling;
 }
 
 export function output(model: Model, to: Place): Pass {
-  const device = to === "host" ? "lo" : (model.guests.get(to)?.guest.bridge ?? model.estate.host.bridge);
-  return hostPass(model, "OUTPUT", "out of the host", model.host.out, device);
+  const device = to === "host" ? "lo" : (model.nics.get(to)?.nic.bridge ?? model.node.host.bridge);
+  return hostPass(model, "OUTPUT", "out of the host", device);
 }
 
-export function input(model: Model, sender: GuestModel | undefined, lo?: "lo"): Pass {
-  const device = lo ?? sender?.guest.bridge ?? model.estate.host.bridge;
-  return hostPass(model, "INPUT", "into the host", model.host.in, device);
+export function input(model: Model, sender: NicModel | undefined, lo?: "lo"): Pass {
+  const device = lo ?? sender?.nic.bridge ?? model.node.host.bridge;
+  return hostPass(model, "INPUT", "into the host", device);
 }
 
-function hostPass(model: Model, hook: "INPUT" | "OUTPUT", where: string, chain: Chain, device: string): Pass {
+function hostPass(model: Model, hook: "INPUT" | "OUTPUT", where: string, device: string): Pass {
   if (!model.enabled) return unfiltered(model, where, OFF, hook);
-  return { hook, where, rule: (packet) => hostRuling(model, hook, chain, packet, device) };
+  const direction = hook === "INPUT" ? "in" : "out";
+  const rule: Pass["rule"] = (packet, state) => {
+    const chain = model.families[packet.family].host?.[direction];
+    if (!chain) return hostIsOff(model);
+    return hostRuling(chain, packet, { device, broadcasts: model.broadcasts, state });
+  };
+  return { hook, where, rule };
 }
 
-/** PVEFW-HOST-IN and PVEFW-HOST-OUT. */
-function hostRuling(
-  model: Model,
-  hook: "INPUT" | "OUTPUT",
-  chain: Chain,
-  packet: Packet,
-  device: string,
-): Ruling {
-  const { name, lines, policy } = chain;
-  if (device === "lo")
+/** PVEFW-HOST-IN and PVEFW-HOST-OUT: loopback, state, then their lines. */
+function hostRuling(chain: Chain, packet: Packet, context: HookContext): Ruling {
+  const { name } = chain;
+  if (context.device === "lo")
     return { verdict: "accept", decider: { kind: "standing", chain: name, text: "loopback" } };
   if (packet.state === "INVALID") return builtin("drop", name, "state INVALID");
   if (isTracked(packet)) return builtin("accept", name, "state RELATED or ESTABLISHED");
-  const smurfed = hook === "INPUT" ? smurf(packet, model.broadcasts) : undefined;
-  if (smurfed) return builtin("drop", smurfed.chain, smurfed.text);
-  return tryLines(lines, packet, device, model.broadcasts) ?? applyPolicy(policy, packet, model.broadcasts);
+  return askChain(chain, packet, context);
 }
 
 function isTracked({ state }: Packet): boolean {
@@ -49,82 +55,92 @@ function isTracked({ state }: Packet): boolean {
 }
 
 /** A pass through PVEFW-FORWARD: its own two lines, then what hangs on the port's firewall bridge. */
-function forward(where: string, beyond: (packet: Packet) => Ruling): Pass {
-  const rule = (packet: Packet): Ruling => {
-    if (packet.state === "INVALID") return builtin("drop", "PVEFW-FORWARD", "state INVALID");
+function forward(model: Model, where: string, beyond: Pass["rule"]): Pass {
+  const rule: Pass["rule"] = (packet, state) => {
+    if (packet.state === "INVALID" && !model.allowInvalid)
+      return builtin("drop", "PVEFW-FORWARD", "state INVALID");
     if (isTracked(packet)) return builtin("accept", "PVEFW-FORWARD", "state RELATED or ESTABLISHED");
-    return beyond(packet);
+    return beyond(packet, state);
   };
   return { hook: "FORWARD", where, rule };
 }
 
-/** Over the bridge itself, between two ports that are no firewall bridge's: only PVEFW-FORWARD's first lines. */
-export function across(model: Model, sender: GuestModel | undefined, target: GuestModel | undefined): Pass {
-  const from = sender?.guest.bridge ?? model.estate.host.bridge;
-  const to = target?.guest.bridge ?? model.estate.host.bridge;
+/** Over a bridge or between two, past ports that are no firewall bridge's: only PVEFW-FORWARD's first lines. */
+export function across(model: Model, sender: NicModel | undefined, target: NicModel | undefined): Pass {
+  const from = sender?.nic.bridge ?? model.node.host.bridge;
+  const to = target?.nic.bridge ?? model.node.host.bridge;
   const where = from === to ? `across ${from}` : `routed from ${from} to ${to}`;
   if (!model.enabled) return unfiltered(model, where, OFF);
-  return forward(where, () => builtin("accept", "PVEFW-FORWARD", `no guest's chain hangs on ${to}`));
+  return forward(model, where, () => builtin("accept", "PVEFW-FORWARD", `no guest's chain hangs on ${to}`));
 }
 
-export function outOf(model: Model, sender: GuestModel): Pass {
-  const where = `out of guest ${sender.guest.id}`;
-  if (!model.enabled) return unfiltered(model, where, OFF);
-  const open = nothingFilters(sender);
-  if (!sender.flagged) return { hook: "FORWARD", where, rule: () => open };
-  return forward(where, (packet) => {
-    if (!sender.chains) return open;
-    const { name, first, lines, policy } = sender.chains.out;
-    const { broadcasts } = model;
-    const early = tryLines(first, packet, "net0", broadcasts);
+export function outOf(model: Model, sender: NicModel): Pass {
+  const where = `out of ${nameOf(sender)}`;
+  return guestPass(model, sender, where, (packet, state) => {
+    const { out, failure } = model.families[packet.family].guests.get(sender.nic.place) ?? {};
+    return out ? askNic(model, out, packet, state) : nothingFilters(model, sender, failure);
+  });
+}
+
+export function into(model: Model, target: NicModel): Pass {
+  const where = `into ${nameOf(target)}`;
+  return guestPass(model, target, where, (packet, state) => {
+    const { common, guests } = model.families[packet.family];
+    const context = { device: target.nic.bridge, broadcasts: model.broadcasts, state };
+    const early = tryLines(common, packet, context);
     if (early) return early;
-    if (packet.mac !== undefined && packet.mac !== sender.guest.mac)
-      return builtin("drop", name, `MAC filter: the sender's MAC is not ${sender.guest.mac}`);
-    if (isRouterAdvertisement(packet))
-      return builtin("drop", name, "IPv6 router advertisements are off (radv: 0)");
-    return tryLines(lines, packet, "net0", broadcasts) ?? applyPolicy(policy, packet, broadcasts);
+    const chains = guests.get(target.nic.place) ?? {};
+    return chains.in
+      ? askNic(model, chains.in, packet, state)
+      : nothingFilters(model, target, chains.failure);
   });
 }
 
-function isRouterAdvertisement({ family, icmpType }: Packet): boolean {
-  return family === 6 && icmpType === 134;
-}
-
-export function into(model: Model, target: GuestModel): Pass {
-  const where = `into guest ${target.guest.id}`;
+function guestPass(model: Model, nic: NicModel, where: string, beyond: Pass["rule"]): Pass {
   if (!model.enabled) return unfiltered(model, where, OFF);
-  const open = nothingFilters(target);
-  if (!target.flagged) return { hook: "FORWARD", where, rule: () => open };
-  return forward(where, (packet) => {
-    const { broadcasts } = model;
-    const smurfed = smurf(packet, broadcasts);
-    if (smurfed) return builtin("drop", smurfed.chain, smurfed.text);
-    if (!target.chains) return open;
-    const { first, lines, policy } = target.chains.in;
-    return (
-      tryLines(first, packet, "net0", broadcasts) ??
-      tryLines(lines, packet, "net0", broadcasts) ??
-      applyPolicy(policy, packet, broadcasts)
-    );
-  });
+  if (nic.nic.flagged) return forward(model, where, beyond);
+  const open = nothingFilters(model, nic);
+  return { hook: "FORWARD", where, rule: () => open };
+}
+
+function askNic(model: Model, chain: Chain, packet: Packet, state: PathState): Ruling {
+  return askChain(chain, packet, { device: "", broadcasts: model.broadcasts, state });
+}
+
+/** `guest 101`, or `guest 100 (net1)`. */
+function nameOf({ nic }: NicModel): string {
+  return nic.index === 0 ? `guest ${nic.guestId}` : `guest ${nic.guestId} (net${nic.index})`;
 }
 
 const OFF = "the whole firewall is off";
 
-function nothingFilters({ guest, position }: GuestModel): Ruling {
-  const text = guest.firewall
-    ? `the firewall of guest ${guest.id} is off`
-    : `guest ${guest.id} has no firewall section`;
+function nothingFilters(model: Model, target: NicModel, failure?: string): Ruling {
+  const text =
+    failure === undefined
+      ? whyOpen(model, target)
+      : `the rules of ${nameOf(target)} could not be written: ${failure}`;
+  return {
+    verdict: "accept",
+    decider: { kind: "unfiltered", chain: "none", text, position: target.position },
+  };
+}
+
+function whyOpen({ node }: Model, target: NicModel): string {
+  const { guestId, flagged } = target.nic;
+  const file = node.guests.get(guestId);
+  if (!file) return `guest ${guestId} has no firewall section`;
+  if (!guestOptions(file).enable || flagged) return `the firewall of guest ${guestId} is off`;
+  return `${nameOf(target)} has no firewall=1 on its interface`;
+}
+
+function hostIsOff({ node: { hostFile } }: Model): Ruling {
+  const position = hostFile.options.get("enable")?.position ?? hostFile.position;
+  const text = "the host's own firewall is off";
   return { verdict: "accept", decider: { kind: "unfiltered", chain: "none", text, position } };
 }
 
-export function unfiltered(
-  { estate }: Model,
-  where: string,
-  text: string,
-  hook: Hop["hook"] = "FORWARD",
-): Pass {
-  const { position } = estate.host.firewall;
+export function unfiltered(model: Model, where: string, text: string, hook: Hop["hook"] = "FORWARD"): Pass {
+  const { position } = model.node.cluster;
   const decider = { kind: "unfiltered", chain: "none", text, position } as const;
   return { hook, where, rule: () => ({ verdict: "accept", decider }) };
 }

@@ -78,6 +78,8 @@ export function reject(packet: Packet, broadcasts: Broadcasts): ChainRuling {
       chain,
       text: "answered by port-unreachable",
     };
+  if (packet.family === 6)
+    return { verdict: "reject", reject: "icmp-admin-prohibited", chain, text: "answered by adm-prohibited" };
   return { verdict: "reject", reject: "icmp-host-prohibited", chain, text: "answered by host-prohibited" };
 }
 
@@ -91,4 +93,16 @@ export function smurf(packet: Packet, broadcasts: Broadcasts): ChainRuling | und
     chain: "PVEFW-smurflog",
     text: "smurf: the source is a broadcast or multicast address",
   };
+}
+
+const { FIN, SYN, RST, PSH, ACK, URG } = FLAG;
+
+/** PVEFW-tcpflags: combinations that no TCP sends. All but one are INVALID to conntrack before. */
+export function illegalFlags({ proto, flags, sport }: Packet): ChainRuling | undefined {
+  if (proto !== TCP) return undefined;
+  const all = flags & (FIN | SYN | RST | PSH | ACK | URG);
+  const has = (both: number) => (flags & both) === both;
+  const synFromZero = sport === 0 && (flags & (FIN | SYN | RST | ACK)) === SYN;
+  const illegal = all === (FIN | PSH | URG) || all === 0 || has(SYN | RST) || has(SYN | FIN) || synFromZero;
+  return illegal ? { verdict: "drop", chain: "PVEFW-logflags", text: "illegal TCP flags" } : undefined;
 }

@@ -1,19 +1,12 @@
-import type { Cidr } from "./address.ts";
-import { rangeOf } from "./address.ts";
+import type { AddressSet, SetNetwork } from "./address-set.ts";
+import type { MatchLine } from "./chain.ts";
 import type { Match } from "./match.ts";
 import { ICMPV6, TCP, UDP } from "./packet.ts";
 
-/** A flow that Proxmox accepts by itself and no key of the JSON files can stop (`pve-firewall.md` section 6). */
-export interface StandingAccept {
-  readonly at: "host" | "guest";
-  readonly direction: "in" | "out";
-  /** Before the declared rules, or after them (so that a declared DROP comes first), or before the MAC filter. */
-  readonly tried: "first" | "before-rules" | "after-rules";
-  readonly match: Match;
-  /** The other end's addresses: a source inbound, a destination outbound. */
-  readonly peer: "anyone" | "local-network";
-  readonly text: string;
-}
+/* What Proxmox accepts by itself (`pve-firewall.md` section 6): the closed list. Loopback of the host stands outside it: it
+   is a device, not a flow of the network. */
+
+export type Direction = "in" | "out";
 
 const IGMP = 2;
 const MANAGEMENT: readonly (readonly [string, number, number])[] = [
@@ -24,80 +17,50 @@ const MANAGEMENT: readonly (readonly [string, number, number])[] = [
 ];
 const MIGRATION = ["tcp 60000:60050, migration", 60000, 60050] as const;
 
-/** The closed list. Loopback of the host stands outside it: it is a device, not a flow of the network. */
-const STANDING_ACCEPTS: readonly StandingAccept[] = [
-  discovery("host", "in", [133, 134, 135, 136]),
-  discovery("host", "out", [133, 135, 136]),
-  discovery("guest", "in", [133, 134, 135, 136]),
-  discovery("guest", "out", [133, 135, 136]),
-  igmp("in"),
-  igmp("out"),
-  ...[...MANAGEMENT, MIGRATION].map((line) => management("in", line)),
-  ...MANAGEMENT.map((line) => management("out", line)),
-  dhcp(4, "in", 67, 68),
-  dhcp(4, "out", 68, 67),
-  dhcp(6, "in", 547, 546),
-  dhcp(6, "out", 546, 547),
-];
-
-/** The list as matches for one chain, in the order in which the chain tries them. */
-export function standingAccepts(
-  at: StandingAccept["at"],
-  direction: StandingAccept["direction"],
-  localNetwork: Cidr,
-): readonly StandingAccept[] {
-  return STANDING_ACCEPTS.filter((accept) => accept.at === at && accept.direction === direction).map(
-    (accept) => ({ ...accept, match: withPeer(accept, localNetwork) }),
-  );
+/** DHCP as a client, which not even the MAC filter stops. */
+export function dhcpLines(chain: string, direction: Direction): readonly MatchLine[] {
+  return direction === "in"
+    ? [dhcp(chain, 4, 67, 68), dhcp(chain, 6, 547, 546)]
+    : [dhcp(chain, 4, 68, 67), dhcp(chain, 6, 546, 547)];
 }
 
-function withPeer({ match, peer, direction }: StandingAccept, localNetwork: Cidr): Match {
-  if (peer === "anyone") return match;
-  const spans = [{ family: 4 as const, ...rangeOf(localNetwork) }];
-  return { ...match, family: 4, ...(direction === "in" ? { sources: spans } : { dests: spans }) };
-}
-
-function discovery(
-  at: StandingAccept["at"],
-  direction: StandingAccept["direction"],
-  icmpTypes: readonly number[],
-): StandingAccept {
-  const match = { family: 6, proto: ICMPV6, icmpTypes } as const;
-  return { at, direction, tried: "before-rules", match, peer: "anyone", text: "IPv6 neighbour discovery" };
-}
-
-function igmp(direction: StandingAccept["direction"]): StandingAccept {
-  return {
-    at: "host",
-    direction,
-    tried: "before-rules",
-    match: { proto: IGMP },
-    peer: "anyone",
-    text: "IGMP",
-  };
-}
-
-function management(
-  direction: StandingAccept["direction"],
-  [words, first, last]: readonly [string, number, number],
-): StandingAccept {
-  const match = { proto: TCP, dports: [{ first, last }] };
-  const text = `${words}, ${direction === "in" ? "from" : "to"} the local network`;
-  return { at: "host", direction, tried: "after-rules", match, peer: "local-network", text };
-}
-
-function dhcp(
-  family: 4 | 6,
-  direction: StandingAccept["direction"],
-  from: number,
-  to: number,
-): StandingAccept {
+function dhcp(chain: string, family: 4 | 6, from: number, to: number): MatchLine {
   const match = {
     family,
     proto: UDP,
     sports: [{ first: from, last: from }],
     dports: [{ first: to, last: to }],
   };
-  const text = `DHCP, udp ${from} to ${to}`;
-  return { at: "guest", direction, tried: "first", match, peer: "anyone", text };
+  return standing(chain, match, `DHCP, udp ${from} to ${to}`);
+}
+
+/** Router advertisements (134) come in; they go out only from whom `radv` allows it. */
+export function discoveryLines(chain: string, direction: Direction, radv = false): readonly MatchLine[] {
+  const icmpTypes = direction === "in" || radv ? [133, 134, 135, 136] : [133, 135, 136];
+  return [standing(chain, { family: 6, proto: ICMPV6, icmpTypes }, "IPv6 neighbour discovery")];
+}
+
+export function igmpLines(chain: string): readonly MatchLine[] {
+  return [standing(chain, { proto: IGMP }, "IGMP")];
+}
+
+/** Inbound from the `management` set; after the declared rules, so that a declared DROP comes first. */
+export function managementInLines(chain: string, management: AddressSet): readonly MatchLine[] {
+  return [...MANAGEMENT, MIGRATION].map(([words, first, last]) => {
+    const match = { sourceSet: management, proto: TCP, dports: [{ first, last }] };
+    return standing(chain, match, `${words}, from the management set`);
+  });
+}
+
+/** Outbound to the local network, not to the set, and without migration. */
+export function managementOutLines(chain: string, localNetwork: SetNetwork): readonly MatchLine[] {
+  const { family } = localNetwork;
+  return MANAGEMENT.map(([words, first, last]) => {
+    const match = { family, dests: [localNetwork], proto: TCP, dports: [{ first, last }] };
+    return standing(chain, match, `${words}, to the local network`);
+  });
+}
+
+function standing(chain: string, match: Match, text: string): MatchLine {
+  return { kind: "match", match, action: "ACCEPT", decider: { kind: "standing", chain, text } };
 }

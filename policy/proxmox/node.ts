@@ -69,6 +69,11 @@ export function nodeOf(estate: Estate, nicFlags: NicFlags = "declared"): Node {
   return made;
 }
 
+/** `local_network` as Proxmox has it: the user's alias, else the network of the node's own address. */
+export function localNetworkOf({ cluster, host }: Node): string {
+  return cluster.aliases.get("local_network")?.cidr ?? host.localNetwork;
+}
+
 function nicOf(guest: Guest, nicFlags: NicFlags): Nic {
   const { id, kind, mac, bridge, address, position } = guest;
   return {
