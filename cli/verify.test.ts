@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Run } from "../audit/run.ts";
 import { estateFolder, phx, phxProcess } from "../fixtures/phx.ts";
+import { NEWER, REFERENCE, SECRETS } from "../fixtures/reference.ts";
 import { differences, snapshotRoot } from "../lab/isolation.ts";
 import { recordedNames } from "../lab/record.ts";
 import { awaitReady, BOUND } from "../lab/waits.ts";
@@ -113,18 +114,40 @@ test(
   },
 );
 
-test("two at once, of different files, each conformant in its own world", needsRoot, async () => {
-  using other = estateFolder(({ lxc }) => {
-    lxc.lxc_configs[801].firewall.rules[0].port = "3001";
-    lxc.lxc_configs[801].ports = ["3001:3001"];
-  });
-  const both = await Promise.all([phx(["verify"]), phx(["verify", other.path])]);
-  assert.deepEqual(
-    both.map(({ status }) => status),
-    [0, 0],
-    both.map(({ stdout, stderr }) => stdout + stderr).join(),
-  );
-});
+/** The run of this estate, of those that were not known before. */
+function newRunOf(folder: string, known: readonly string[]): Run {
+  const runs = runFolders().filter((each) => !known.includes(each));
+  const found = runs.map(readRunOf).filter(({ estate }) => estate.folder === folder);
+  assert.equal(found.length, 1);
+  return found[0] as Run;
+}
+
+test(
+  "two at once, one estate in either generation's form, each in its own world: the same controls, the same results",
+  needsRoot,
+  async () => {
+    const known = runFolders();
+    const both = await Promise.all([REFERENCE, NEWER].map((folder) => phx(["verify", folder])));
+    const printed = both.map(({ stdout, stderr }) => stdout + stderr).join("");
+    assert.deepEqual(
+      both.map(({ status }) => status),
+      [0, 0],
+      printed,
+    );
+    const [older, newer] = [newRunOf(REFERENCE, known), newRunOf(NEWER, known)];
+    const results = ({ findings }: Run) => findings.map(({ control, result }) => `${control} ${result}`);
+    assert.deepEqual(results(newer), results(older));
+    assert.deepEqual(newer.verdict.counts, older.verdict.counts);
+    // The backend that only the stack's labels give, seen through Nginx and Traefik, and denied to all others.
+    const asked = newer.findings.flatMap(({ control, checks }) =>
+      checks.filter(({ expected }) => /guest 1002\b/.test(expected)).map(() => control),
+    );
+    assert.deepEqual(asked, ["EDGE-003"]);
+    const cell = newer.matrix.find(({ from, to }) => from === "102" && to === "1002");
+    assert.deepEqual([cell?.state, cell?.allowed], ["open", ["tcp/6333"]]);
+    assert.doesNotMatch(JSON.stringify([older, newer]) + printed, SECRETS);
+  },
+);
 
 test("a run outside of what was asked is said to be narrowed, never passed", needsRoot, async () => {
   const { status, stdout } = await phx(["verify", "--controls", "CFG-001"]);
