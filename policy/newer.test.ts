@@ -74,7 +74,7 @@ test("the newer form is the reference estate but for its stack: guests, roles, r
       }),
       leftOut,
       host: [host.name, host.address, host.subnet, host.gateway, host.bridge, host.firewall.policyIn],
-      rules: rules.map(({ position, ...rule }) => JSON.stringify(rule)),
+      rules: rules.map((rule) => JSON.stringify({ ...rule, position: undefined })),
     };
   };
   const [older, newer] = [facts(REFERENCE), facts(NEWER)];
