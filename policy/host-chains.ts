@@ -6,6 +6,7 @@ import { localNetworkOf, type Node } from "./proxmox/node.ts";
 import { clusterOptions, hostOptions } from "./proxmox/options.ts";
 import { resolvedSet } from "./rule.ts";
 import {
+  corosyncLines,
   type Direction,
   discoveryLines,
   igmpLines,
@@ -32,6 +33,7 @@ function hostIn(node: Node, groups: GroupChains, family: Family): Chain {
     ...igmpLines(name),
     ...hostRules(node, groups, family, "in", name),
     ...managementInLines(name, managementSet(node)),
+    ...corosyncLines(name, "in", node.corosync),
   ]);
 }
 
@@ -44,6 +46,7 @@ function hostOut(node: Node, groups: GroupChains, family: Family): Chain {
     ...igmpLines(name),
     ...hostRules(node, groups, family, "out", name),
     ...(localNetwork ? managementOutLines(name, localNetwork) : []),
+    ...corosyncLines(name, "out", node.corosync),
   ]);
 }
 

@@ -1,7 +1,8 @@
-import type { AddressSet, SetNetwork } from "./address-set.ts";
+import { type AddressSet, parseSetNetwork, type SetNetwork } from "./address-set.ts";
 import type { MatchLine } from "./chain.ts";
 import type { Match } from "./match.ts";
 import { ICMPV6, TCP, UDP } from "./packet.ts";
+import type { Corosync } from "./proxmox/node.ts";
 
 /* What Proxmox accepts by itself (`pve-firewall.md` section 6): the closed list. Loopback of the host stands outside it: it
    is a device, not a flow of the network. */
@@ -59,6 +60,28 @@ export function managementOutLines(chain: string, localNetwork: SetNetwork): rea
     const match = { family, dests: [localNetwork], proto: TCP, dports: [{ first, last }] };
     return standing(chain, match, `${words}, to the local network`);
   });
+}
+
+/** Between the addresses of one link only, and to the links' multicast groups where the transport has them (trap 35). */
+export function corosyncLines(
+  chain: string,
+  direction: Direction,
+  corosync: Corosync | undefined,
+): readonly MatchLine[] {
+  const known = corosync ?? { multicast: false, links: [] };
+  const ports = { proto: UDP, dports: [{ first: 5404, last: 5405 }] };
+  const accept = (match: Match) => standing(chain, { ...ports, ...match }, "udp 5404:5405, corosync");
+  const groups = ["224.0.0.0/4", "ff00::/8"].flatMap((text) => parseSetNetwork(text) ?? []);
+  return [
+    ...(known.multicast ? groups.map((group) => accept({ family: group.family, dests: [group] })) : []),
+    ...known.links.flatMap(({ own, peer }) => {
+      const [source, dest] = (direction === "in" ? [peer, own] : [own, peer]).map((text) =>
+        parseSetNetwork(text),
+      );
+      const isLink = source !== undefined && dest !== undefined && source.family === dest.family;
+      return isLink ? [accept({ family: source.family, sources: [source], dests: [dest] })] : [];
+    }),
+  ];
 }
 
 function standing(chain: string, match: Match, text: string): MatchLine {

@@ -33,6 +33,14 @@ export interface NodeHost {
   readonly gateway?: string;
 }
 
+/** What pve-firewall takes from a cluster's corosync.conf. */
+export interface Corosync {
+  /** The transport is `udp`: the links talk by multicast too. */
+  readonly multicast: boolean;
+  /** For every other node, each link that both have: this node's address on it, and the other's. */
+  readonly links: readonly { readonly own: string; readonly peer: string }[];
+}
+
 /** One Proxmox node as pve-firewall sees it: its guests' interfaces and its .fw files. */
 export interface Node {
   readonly host: NodeHost;
@@ -41,6 +49,8 @@ export interface Node {
   readonly hostFile: FirewallFile;
   /** By guest's id; a guest without an entry has no .fw file. */
   readonly guests: ReadonlyMap<string, FirewallFile>;
+  /** Absent: the node is in no cluster. */
+  readonly corosync?: Corosync;
 }
 
 /**
