@@ -75,6 +75,18 @@ test("all 86 macros read without an error", () => {
     assert.deepEqual(readRule(make({ macro }), GUEST).errors, [], macro);
 });
 
+test("a macro keeps to the family of the rule's own words", () => {
+  const read = (fields: Partial<Rule>) => readRule(make(fields), GUEST);
+  const protocols = (fields: Partial<Rule>) => read(fields).matches.map(({ proto }) => proto);
+  assert.deepEqual(protocols({ macro: "Ping" }), [1, 58]);
+  assert.deepEqual(protocols({ macro: "Ping", source: "10.0.0.1" }), [1]);
+  assert.deepEqual(protocols({ macro: "Ping", source: "2001:db8::1" }), [58]);
+  assert.deepEqual(protocols({ macro: "Ping", proto: "icmpv6" }), [58]);
+  assert.deepEqual(protocols({ macro: "Trcrt", dest: "10.0.0.1" }), [17, 1]);
+  assert.deepEqual(read({ macro: "NeighborDiscovery", source: "10.0.0.1" }), { matches: [], errors: [] });
+  assert.equal(read({ macro: "DHCPv6" }).matches[0]?.family, 6);
+});
+
 test("a rule prints as Proxmox's line", () => {
   const rule = make({ enabled: false, proto: "tcp", source: "10.0.0.12", port: "8000", macro: "SSH" });
   assert.equal(ruleLine(rule), "|IN SSH(ACCEPT) -p tcp -source 10.0.0.12 -dport 8000");

@@ -45,7 +45,8 @@ export function readRule(rule: Rule | ForwardRule, scope: RuleScope): Reading {
   const { errors, failures } = problems;
   if (scope.place === "guest" && rule.type === "forward") errors.push("a guest has no forward rules");
   if (rule.iface !== undefined) errors.push(...interfaceErrors(rule.iface, scope.place));
-  const matches = alternatives(rule, errors).map((fields) => matchOf(fields, scope, problems));
+  const own = matchOf(rule, undefined, scope, problems);
+  const matches = rule.macro === undefined ? [own] : macroOf(rule, own.family, scope, problems);
   if (errors.length > 0) return { matches: [], errors: [...new Set(errors)] };
   const [reason] = failures;
   if (reason === undefined) return { matches, errors };
@@ -60,19 +61,38 @@ export function interfaceErrors(iface: string, place: RuleScope["place"]): reado
   return form.test(iface) ? [] : [`iface ${iface} is no ${place === "guest" ? "netN" : "interface"}`];
 }
 
-function alternatives(rule: Rule | ForwardRule, errors: string[]): readonly Fields[] {
-  if (rule.macro === undefined) return [rule];
-  if (rule.proto === undefined && (present(rule.port) || present(rule.sport))) errors.push(PORT_ALONE);
-  const macro = macroMatches(rule.macro);
+/** The macro's alternatives with the rule's own words, which were read before: an error in them ends it here. */
+function macroOf(
+  rule: Rule | ForwardRule,
+  family: Family | undefined,
+  scope: RuleScope,
+  problems: Problems,
+): readonly Match[] {
+  const { errors } = problems;
+  const macro = macroMatches(rule.macro ?? "");
   if (!macro) errors.push(`unknown macro ${rule.macro}`);
-  return (macro ?? []).flatMap((fixed) => withFamilies(fixed)).map((fixed) => combine(rule, fixed, errors));
+  if (!macro || errors.length > 0) return [];
+  return macro
+    .flatMap((fixed) => inFamilies(rule.macro ?? "", fixed, family))
+    .map((fixed) => matchOf(combine(rule, fixed, errors), fixed.family, scope, problems));
 }
 
 const PORT_ALONE = "a port needs a protocol: tcp, udp, sctp, dccp or udplite";
+const ONLY_IPV6 = new Set(["neighbordiscovery", "dhcpv6"]);
 
-/** Ping and Trcrt ask for echo-request in both families. */
-function withFamilies(fixed: Fields): readonly Fields[] {
-  return fixed.proto === "icmp" ? [fixed, { ...fixed, proto: "icmpv6" }] : [fixed];
+/**
+ * Ping and Trcrt ask for echo-request in the family's own words; NeighborDiscovery and DHCPv6 have nothing in IPv4. The
+ * family is the rule's own: without one, both.
+ */
+function inFamilies(
+  macro: string,
+  fixed: Fields,
+  family: Family | undefined,
+): readonly (Fields & { readonly family?: Family })[] {
+  if (ONLY_IPV6.has(macro.toLowerCase())) return family === 4 ? [] : [{ ...fixed, family: 6 }];
+  if (fixed.proto !== "icmp") return [fixed];
+  const both = [fixed, { ...fixed, proto: "icmpv6" }] as const;
+  return family === undefined ? both : [family === 4 ? both[0] : both[1]];
 }
 
 function combine(rule: Rule | ForwardRule, fixed: Fields, errors: string[]): Fields {
@@ -84,12 +104,12 @@ function combine(rule: Rule | ForwardRule, fixed: Fields, errors: string[]): Fie
   return { ...rule, ...fixed };
 }
 
-function matchOf(fields: Fields, scope: RuleScope, problems: Problems): Match {
+function matchOf(fields: Fields, fixed: Family | undefined, scope: RuleScope, problems: Problems): Match {
   const { errors } = problems;
   const source = side(fields.source, "source", scope, problems);
   const dest = side(fields.dest, "dest", scope, problems);
   return compact({
-    family: oneFamily([source.family, dest.family], fields.proto, errors),
+    family: oneFamily([source.family, dest.family, fixed], fields.proto, errors),
     proto: protocol(fields.proto, errors),
     sources: source.spans,
     dests: dest.spans,
