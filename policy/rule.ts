@@ -6,7 +6,6 @@ import type { Match, PortSpan } from "./match.ts";
 import { type IcmpKind, icmpKind, protocolNumber } from "./names.ts";
 import { type ForwardRule, type IpSet, NO_DEFINITIONS } from "./proxmox/file.ts";
 import {
-  checkedAlias,
   isDefined,
   parseReference,
   type Reference,
@@ -140,12 +139,12 @@ function side(text: string | undefined, field: string, scope: RuleScope, problem
   }
   const found = reference.kind === "set" ? ofSet(reference, scope) : ofAlias(reference, scope);
   if (!found) problems.failures.push(`${field} ${text} is not defined in that scope`);
-  return { family: reference.kind === "set" ? undefined : checkedAlias(scope, reference)?.family, ...found };
+  return found ?? {};
 }
 
 function ofAlias(reference: Reference, scope: RuleScope): Side | undefined {
   const network = parseSetNetwork(resolveAlias(scope, reference)?.cidr ?? "");
-  return network && { spans: [network] };
+  return network && { family: network.family, spans: [network] };
 }
 
 function ofSet(reference: Reference, scope: RuleScope): Side | undefined {

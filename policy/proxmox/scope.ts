@@ -38,11 +38,6 @@ export function isDefined({ dc, guest }: RuleScope, { kind, name }: Reference): 
   return of(guest) === true || of(dc) === true;
 }
 
-/** The alias that the check on reading takes the family from: the guest's before the cluster's. */
-export function checkedAlias({ dc, guest }: RuleScope, { name }: Reference): Alias | undefined {
-  return guest?.aliases.get(name) ?? dc.aliases.get(name);
-}
-
 /** The alias that the compiler takes; undefined where its scope has none of that name. */
 export function resolveAlias(scope: RuleScope, { from, name }: Reference): Alias | undefined {
   const own = from === "dc" ? undefined : scope.guest?.aliases.get(name);
