@@ -81,7 +81,7 @@ function familyModel(given: Node, family: Family): FamilyModel {
 }
 
 /** The set `management` always holds the local network too; added after reading, so that no rule can name it by that. */
-function withManagement(node: Node): Node {
+export function withManagement(node: Node): Node {
   const { cluster } = node;
   const declared = cluster.sets.get("management");
   const { position } = declared ?? cluster;

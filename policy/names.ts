@@ -66,3 +66,9 @@ export function protocolNumber(text: string): number | undefined {
 export function icmpKind(name: string, family: 4 | 6): IcmpKind | undefined {
   return ICMP[family].get(name);
 }
+
+/** The name that iptables has for an ICMP type of any code; undefined where it has none. */
+export function icmpName(type: number, family: 4 | 6): string | undefined {
+  for (const [name, kind] of ICMP[family]) if (kind.type === type && kind.code === undefined) return name;
+  return undefined;
+}
