@@ -26,6 +26,10 @@ export const FAULTS = {
   },
   "rule-invalid": { exit: 2, remedy: "Write the rule as Proxmox accepts it." },
   "control-unknown": { exit: 2, remedy: "Name a control or a family of the catalogue: 'phx verify --help'." },
+  "vector-invalid": {
+    exit: 2,
+    remedy: "Write the line as phx vectors --help tells.",
+  },
   "run-missing": { exit: 2, remedy: "Give a folder of reports/out that holds a run.json." },
   "run-invalid": { exit: 2, remedy: "Give a run.json that phx wrote." },
   "lab-missing": { exit: 2, remedy: "Run 'phx converge DIR' first, or name one of those found." },

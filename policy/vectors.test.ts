@@ -1,23 +1,31 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { phoenixVectors } from "../fixtures/vectors.ts";
-import { decide } from "./decide.ts";
-import { agrees, estateOfVector, flowOfCase, type PhoenixVector, type PhoenixWorld } from "./vectors.ts";
+import { sharedVectors } from "../fixtures/vectors.ts";
+import { decideOn } from "./decide.ts";
+import type { ReadVector } from "./vector-file.ts";
+import { agrees } from "./vectors.ts";
 
-function disagreements(vector: PhoenixVector, world: PhoenixWorld): string[] {
-  const estate = estateOfVector(vector, world);
-  return vector.cases.flatMap((each) => {
-    const decision = decide(estate, flowOfCase(each), "all");
-    return agrees(decision, each) ? [] : [JSON.stringify({ id: vector.id, case: each, decision })];
+function disagreements({ vector, node, estateNode, flows }: ReadVector): string[] {
+  return vector.cases.flatMap((each, index) => {
+    const flow = flows[index];
+    if (!flow) return [`${vector.id} without flow ${index}`];
+    const decisions = [node, ...(estateNode ? [estateNode] : [])].map((each) => decideOn(each, flow));
+    return decisions.every((decision) => agrees(decision, each))
+      ? []
+      : [JSON.stringify({ id: vector.id, case: each, decisions })];
   });
 }
 
-test("the model decides every case of pve-phoenix.jsonl as Proxmox did", (t) => {
-  const loaded = phoenixVectors(t);
-  if (!loaded) return;
-  const { world, vectors, cases } = loaded;
-  const wrong = vectors.flatMap((vector) => disagreements(vector, world));
-  t.diagnostic(`pve-phoenix.jsonl: ${cases - wrong.length} of ${cases} agreed`);
-  assert.deepEqual(wrong.slice(0, 5), []);
-  assert.equal(cases, 8000);
-});
+for (const [file, count] of [
+  ["pve-phoenix.jsonl", 8000],
+  ["pve-general.jsonl", 7303],
+] as const)
+  test(`the model decides every case of ${file} as Proxmox did`, (t) => {
+    const vectors = sharedVectors(t, file);
+    if (!vectors) return;
+    const wrong = vectors.flatMap(disagreements);
+    const cases = vectors.reduce((sum, { flows }) => sum + flows.length, 0);
+    t.diagnostic(`${file}: ${cases - wrong.length} of ${cases} agreed`);
+    assert.deepEqual(wrong.slice(0, 5), []);
+    assert.equal(cases, count);
+  });

@@ -1,175 +1,143 @@
 import { z } from "zod";
-import type { Estate, Firewall, Guest, Position, Rule } from "./estate.ts";
+import type { Estate } from "./estate.ts";
 import type { Decision, Flow } from "./flow.ts";
-import { icmpKind } from "./names.ts";
+import { parseIp } from "./ip.ts";
+import { type IcmpKind, icmpKind, protocolNumber } from "./names.ts";
+import { type Definitions, emptyFile, type FileKind, type FirewallFile } from "./proxmox/file.ts";
+import type { Node } from "./proxmox/node.ts";
+import { parseFirewallFile } from "./proxmox/parse.ts";
+import { estateOn, VectorEstate } from "./vector-estate.ts";
+import type { Hardware } from "./world.ts";
 
-const VectorRule = z.strictObject({
-  type: z.enum(["in", "out"]),
-  action: z.enum(["ACCEPT", "DROP", "REJECT"]),
-  proto: z.string().optional(),
-  source: z.string().optional(),
-  dest: z.string().optional(),
-  port: z.string().optional(),
-  sport: z.string().optional(),
-  comment: z.string().optional(),
-});
-type VectorRule = z.infer<typeof VectorRule>;
+const Address = z.string().refine((text) => parseIp(text) !== undefined, "an address");
+const Port = z.int("a port, 0 to 65535").min(0).max(65_535);
+const Proto = z
+  .union([z.string(), z.int()])
+  .transform(String)
+  .refine(
+    (text) => protocolNumber(text) !== undefined,
+    "tcp, udp, icmp, or another protocol of /etc/protocols",
+  );
 
-const VectorCase = z.object({
+/** One packet, NEW, and what Proxmox decided. */
+export const VectorCase = z.object({
   from: z.string(),
   to: z.string(),
-  proto: z.enum(["tcp", "udp", "icmp"]),
-  source: z.string(),
-  dest: z.string(),
-  sport: z.number().optional(),
-  dport: z.union([z.number(), z.string()]),
+  proto: Proto,
+  source: Address.optional(),
+  dest: Address.optional(),
+  sport: Port.optional(),
+  /** Of icmp a type's name or number. */
+  dport: z.union([Port, z.string()], "a port, or an ICMP type").optional(),
   expect: z.enum(["ACCEPT", "DROP", "REJECT"]),
   reject: z.enum(["tcp-reset", "icmp-port-unreachable", "icmp-host-prohibited"]).optional(),
 });
 export type VectorCase = z.infer<typeof VectorCase>;
 
-/** One configuration in Phoenix rules with the packets that Proxmox judged: a line of `pve-phoenix.jsonl`. */
-export const PhoenixVector = z.object({
-  id: z.string(),
-  estate: z.object({
-    host: z.object({
-      ip: z.string(),
-      firewall: z.object({
-        enabled: z.boolean(),
-        default_input_policy: z.enum(["ACCEPT", "DROP", "REJECT"]).default("DROP"),
-        default_output_policy: z.enum(["ACCEPT", "DROP", "REJECT"]).default("ACCEPT"),
-        global_firewall_rules: z.array(VectorRule).default([]),
-      }),
-    }),
-    guests: z.record(
-      z.string(),
-      z.object({
-        ip: z.string(),
-        firewall: z.object({ enabled: z.boolean(), rules: z.array(VectorRule).default([]) }).optional(),
-      }),
-    ),
-  }),
+/** One configuration with the packets that Proxmox judged: a line of a file of vectors. */
+export const Vector = z.object({
+  id: z.union([z.string(), z.int()]).transform(String),
+  files: z.record(
+    z.string().regex(/^(?:cluster|host|[1-9]\d{2,8})\.fw$/, "cluster.fw, host.fw or a guest's id and .fw"),
+    z.string(),
+  ),
+  /** The same in Phoenix JSON; its guests are those of the Phoenix world. */
+  estate: VectorEstate.optional(),
   cases: z.array(VectorCase),
 });
-export type PhoenixVector = z.infer<typeof PhoenixVector>;
+export type Vector = z.infer<typeof Vector>;
 
-/** The vectors' world: `world.json`. A NIC is Proxmox's own line, `virtio=MAC,bridge=vmbr0,firewall=1`. */
-export const PhoenixWorld = z.object({
-  qemu: z.record(z.string(), z.object({ net0: z.string() })),
-  lxc: z.record(z.string(), z.object({ net0: z.string() })),
-  host_ip: z.string(),
-  localnet: z.string(),
-});
-export type PhoenixWorld = z.infer<typeof PhoenixWorld>;
-
-/** The estate of one line in its world; no service of it is known, so that part is empty. */
-export function estateOfVector({ id, estate }: PhoenixVector, world: PhoenixWorld): Estate {
-  const { host } = estate;
-  const at = placer(`vector ${id}`);
-  const guests = Object.entries(estate.guests).map(([guestId, { ip, firewall }]) =>
-    guestOfVector(guestId, ip, nicOf(world, guestId), at, firewall),
-  );
-  const hostFirewall: Firewall = {
-    enabled: host.firewall.enabled,
-    policyIn: host.firewall.default_input_policy,
-    policyOut: host.firewall.default_output_policy,
-    rules: rulesOf(host.firewall.global_firewall_rules, "/host/firewall/global_firewall_rules", at),
-    position: at("/host/firewall"),
-  };
+/** The node of a vector's .fw files. */
+export function nodeOfVector({ files }: Pick<Vector, "files">, { host, nics }: Hardware): Node {
+  const cluster = fileOf("cluster", "cluster.fw", files["cluster.fw"]);
+  const guests = Object.entries(files).flatMap(([name, text]): [string, FirewallFile][] => {
+    const id = /^(\d+)\.fw$/.exec(name)?.[1];
+    return id === undefined ? [] : [[id, fileOf("guest", name, text, cluster)]];
+  });
   return {
-    ...WITHOUT_SERVICES,
-    folder: `vector ${id}`,
-    guests: guests.sort((a, b) => Number(a.id) - Number(b.id)),
-    host: {
-      name: "host",
-      address: host.ip,
-      prefixLength: 24,
-      subnet: world.localnet,
-      gateway: "10.0.0.1",
-      bridge: "vmbr0",
-      firewall: hostFirewall,
-      position: at("/host"),
-    },
+    host,
+    nics,
+    cluster,
+    hostFile: fileOf("host", "host.fw", files["host.fw"], cluster),
+    guests: new Map(guests),
   };
 }
 
-/** The packet of a case; `outside` has no gateway, and a guest is named `ctNNN` or `vmNNN`. */
-export function flowOfCase({ from, to, proto, source, dest, sport, dport }: VectorCase): Flow {
-  const ends = { from: placeOf(from), to: placeOf(to), proto, source, dest };
-  const port = sport === undefined ? {} : { sport };
-  if (typeof dport === "number") return { ...ends, ...port, dport };
-  const kind = icmpKind(dport, 4);
-  if (!kind) throw new TypeError(`a case with the ICMP type ${dport}`);
-  return { ...ends, icmpType: kind.type, icmpCode: kind.code ?? 0 };
+/** An empty file is as good as none. */
+function fileOf(kind: FileKind, name: string, text = "", dc?: Definitions): FirewallFile {
+  if (text === "") return emptyFile(kind, { file: name, line: 1, column: 1, pointer: "" });
+  return parseFirewallFile(kind, name, text, dc);
 }
 
-/** Whether the model says what Proxmox said, the kind of reject included. */
-export function agrees({ verdict, reject }: Decision, { expect, reject: kind }: VectorCase): boolean {
+/** The estate of a vector in Phoenix JSON; undefined where it has none. */
+export function estateOfVector({ id, estate }: Vector, hardware: Hardware): Estate | undefined {
+  return estate && estateOn(estate, hardware, id);
+}
+
+const SOURCE = "100.100.1.2";
+const DEST = "100.200.3.4";
+
+/**
+ * The packet of a case, with the defaults of the vectors' README. Throws a TypeError for a place that the hardware does
+ * not have, a packet of two families, and an ICMP type that iptables does not know.
+ */
+export function flowOfCase(each: VectorCase, { host, nics }: Hardware): Flow {
+  const ends = { from: placeOf(each.from, nics), to: placeOf(each.to, nics) };
+  const source = each.source ?? (ends.from === "host" ? host.address : SOURCE);
+  const dest = each.dest ?? (ends.to === "host" ? host.address : DEST);
+  const family = parseIp(source)?.family;
+  if (family === undefined || family !== parseIp(dest)?.family)
+    throw new TypeError(`source and dest of one family, found ${source} and ${dest}`);
+  const flow = { ...ends, source, dest };
+  const proto = protocolOf(each.proto);
+  if (proto === "icmp" || proto === 58) return { ...flow, proto, ...icmpOf(each.dport, family) };
+  if (typeof each.dport === "string") throw new TypeError(`dport as a number, found ${each.dport}`);
+  const ports = { sport: each.sport, dport: each.dport };
+  return { ...flow, proto, ...given(ports) };
+}
+
+const NAMED = ["tcp", "udp", "icmp"] as const;
+
+function protocolOf(text: string): Flow["proto"] {
+  const number = protocolNumber(text) ?? 0;
+  return NAMED.find((name) => protocolNumber(name) === number) ?? number;
+}
+
+function icmpOf(
+  type: VectorCase["dport"] = "echo-request",
+  family: 4 | 6,
+): Pick<Flow, "icmpType" | "icmpCode"> {
+  const number = /^\d{1,3}$/.test(String(type)) ? Number(type) : undefined;
+  const kind: IcmpKind | undefined = number === undefined ? icmpKind(String(type), family) : { type: number };
+  if (!kind || kind.type > 255) throw new TypeError(`dport as an ICMP type, found ${type}`);
+  return { icmpType: kind.type, icmpCode: kind.code ?? 0 };
+}
+
+/** `host`, `outside`; `nfvm` is the plain device; else `vmNNN` or `ctNNN`, with `iK` for a NIC other than the first. */
+function placeOf(name: string, nics: Hardware["nics"]): string {
+  if (name === "host" || name === "outside") return name;
+  if (name === "nfvm") return "lan";
+  const found = nics.find((nic) => namesOf(nic).includes(name));
+  if (found) return found.place;
+  const known = ["host", "outside", "nfvm", ...nics.map((nic) => namesOf(nic)[0])].join(", ");
+  throw new TypeError(`one of ${known}, found ${name}`);
+}
+
+function namesOf({ kind, guestId, index }: Hardware["nics"][number]): readonly string[] {
+  const guest = `${kind === "vm" ? "vm" : "ct"}${guestId}`;
+  return index === 0 ? [guest, `${guest}i0`] : [`${guest}i${index}`];
+}
+
+function given<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/** Whether this is what Proxmox said, the kind of reject included where the case names one. */
+export function agrees(
+  { verdict, reject }: Pick<Decision, "verdict" | "reject">,
+  { expect, reject: kind }: Pick<VectorCase, "expect" | "reject">,
+): boolean {
   return verdict.toUpperCase() === expect && (kind === undefined || kind === reject);
 }
-
-function placeOf(name: string): string {
-  return name.replace(/^(?:ct|vm)(?=\d)/, "");
-}
-
-type Placer = (pointer: string) => Position;
-
-function placer(file: string): Placer {
-  return (pointer) => ({ file, line: 1, column: 1, pointer });
-}
-
-function rulesOf(rules: readonly VectorRule[], pointer: string, at: Placer): readonly Rule[] {
-  return rules.map((rule, index) => {
-    const given = Object.fromEntries(Object.entries(rule).filter(([, value]) => value !== undefined));
-    return {
-      ...(given as Omit<Rule, "enabled" | "position">),
-      enabled: true,
-      position: at(`${pointer}/${index}`),
-    };
-  });
-}
-
-function nicOf(world: PhoenixWorld, id: string): { kind: Guest["kind"]; mac: string } {
-  const line = world.lxc[id]?.net0 ?? world.qemu[id]?.net0 ?? "";
-  const mac = /([0-9a-f]{2}:){5}[0-9a-f]{2}/i.exec(line)?.[0];
-  if (mac === undefined) throw new TypeError(`a world without guest ${id}`);
-  return { kind: id in world.lxc ? "lxc" : "vm", mac: mac.toLowerCase() };
-}
-
-function guestOfVector(
-  id: string,
-  address: string,
-  nic: { kind: Guest["kind"]; mac: string },
-  at: Placer,
-  firewall: { readonly enabled: boolean; readonly rules: readonly VectorRule[] } | undefined,
-): Guest {
-  const position = at(`/guests/${id}`);
-  const guest = { id, ...nic, name: `guest-${id}`, role: "backend", address, prefixLength: 24 } as const;
-  const plain: Guest = { ...guest, bridge: "vmbr0", nameservers: [], position };
-  if (!firewall) return plain;
-  const rules = rulesOf(firewall.rules, `/guests/${id}/firewall/rules`, at);
-  const policies = { policyIn: "DROP", policyOut: "ACCEPT" } as const;
-  return {
-    ...plain,
-    firewall: { enabled: firewall.enabled, ...policies, rules, position: at(`/guests/${id}/firewall`) },
-  };
-}
-
-const WITHOUT_SERVICES = {
-  generation: "older",
-  files: [],
-  routes: [],
-  publicNames: [],
-  dns: {
-    enabled: false,
-    upstreamServers: [],
-    externalZone: "",
-    internalZone: "",
-    external: [],
-    internal: [],
-    externalInside: [],
-  },
-  ca: { guestId: "", dnsName: "", port: 0, provisioner: "" },
-  notes: [],
-  leftOut: [],
-} as const;
