@@ -19,6 +19,9 @@ const INFO = { bytes: 84, hookEntries: 36, size: 80 } as const;
 const ENTRIES = { size: 32, table: 40 } as const;
 const ENTRY = { target: 88, next: 90, packets: 96, elements: 112 } as const;
 const TARGET = { name: 2, data: 32 } as const;
+/** A target that is a verdict or a jump has no name; NF_DROP is written as -NF_DROP - 1. */
+const STANDARD = "";
+const VERDICT_DROP = -1;
 const HOOKS = { INPUT: 1, FORWARD: 2, OUTPUT: 3 } as const;
 
 /** The filter table of one namespace, to be read often: 0.1 ms a look, where iptables-save takes 4 ms. */
@@ -44,6 +47,20 @@ export class FilterCounters {
     }
   }
 
+  /** How many packets lines that end a packet's way have taken so far, whichever rules those are. */
+  ends(): { drops: number; rejects: number } {
+    const [, table] = this.#within(blob);
+    let [drops, rejects] = [0, 0];
+    for (let offset = 0; offset < table.length; offset += table.readUInt16LE(offset + ENTRY.next)) {
+      const target = offset + table.readUInt16LE(offset + ENTRY.target);
+      const count = Number(table.readBigUInt64LE(offset + ENTRY.packets));
+      const name = text(table, target + TARGET.name);
+      if (name === "REJECT") rejects += count;
+      else if (name === STANDARD && table.readInt32LE(target + TARGET.data) === VERDICT_DROP) drops += count;
+    }
+    return { drops, rejects };
+  }
+
   #rule(chain: string, at: number, count: number): CountedRule {
     const rule = this.#lines.get(chain)?.[at];
     if (rule === undefined) throw new TypeError(`iptables-save shows no rule ${at} in ${chain}`);
@@ -51,10 +68,14 @@ export class FilterCounters {
   }
 
   #entries(): { entries: Entry[]; shape: string } {
+    return parse(...this.#within(blob));
+  }
+
+  #within<T>(read: (fd: number) => T): T {
     return within(this.#lab, this.#namespace, () => {
       const fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
       try {
-        return parse(...blob(fd));
+        return read(fd);
       } finally {
         closeSync(fd);
       }

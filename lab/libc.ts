@@ -21,12 +21,14 @@ const call = {
 };
 
 export const AF_INET = 2;
+export const AF_NETLINK = 16;
 export const AF_PACKET = 17;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
+export const ETH_P_IP = 0x0800;
 export const ETH_P_ALL = 0x0003;
 export const IPPROTO_RAW = 255;
 
@@ -37,7 +39,9 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_ATTACH_FILTER = 26;
 const SO_RCVBUFFORCE = 33;
+const SO_MARK = 36;
 const MSG_DONTWAIT = 0x40;
 const EAGAIN = 11;
 
@@ -88,6 +92,32 @@ export function reuseAddress(fd: number): void {
 /** SO_RCVBUFFORCE, socket(7): past rmem_max, which is the root's to set. */
 export function forceReceiveBuffer(fd: number, bytes: number): void {
   setIntOption(fd, SO_RCVBUFFORCE, bytes);
+}
+
+/** SO_MARK, socket(7): routing rules know the socket's packets by it. */
+export function markPackets(fd: number, mark: number): void {
+  setIntOption(fd, SO_MARK, mark);
+}
+
+/** One instruction of a classic packet filter, linux/filter.h: code, jump if true, jump if false, operand. */
+export type FilterStep = readonly [code: number, ifTrue: number, ifFalse: number, operand: number];
+
+/** SO_ATTACH_FILTER, socket(7): the socket receives only what the program lets through. */
+export function attachFilter(fd: number, program: readonly FilterStep[]): void {
+  const steps = Buffer.alloc(program.length * 8);
+  for (const [index, [code, ifTrue, ifFalse, operand]] of program.entries()) {
+    steps.writeUInt16LE(code, index * 8);
+    steps.writeUInt8(ifTrue, index * 8 + 2);
+    steps.writeUInt8(ifFalse, index * 8 + 3);
+    steps.writeUInt32LE(operand, index * 8 + 4);
+  }
+  const header = Buffer.alloc(16);
+  header.writeUInt16LE(program.length, 0);
+  header.writeBigUInt64LE(BigInt(koffi.address(steps)), 8);
+  check(
+    call.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, header, header.length),
+    "setsockopt SO_ATTACH_FILTER",
+  );
 }
 
 function setIntOption(fd: number, option: number, value: number): void {

@@ -4,12 +4,13 @@ import { type FlowKey, parseFlowKey } from "./flow-key.ts";
 
 const ETHERNET_BYTES = 14;
 const IP_BYTES = 20;
-const PROTOCOL = { icmp: 1, tcp: 6, udp: 17 } as const;
-const ECHO_REQUEST = 8;
-const SYN = 0x02;
-const RST = 0x04;
+export const PROTOCOL = { icmp: 1, tcp: 6, udp: 17 } as const;
+/** Echo, timestamp, information and address mask: the messages with an identifier. */
+const ICMP_REQUESTS: ReadonlySet<number> = new Set([8, 13, 15, 17]);
+export const SYN = 0x02;
+export const RST = 0x04;
 /** FIN, SYN, RST, PSH, ACK, URG. */
-const FLAGS = 0x3f;
+export const FLAGS = 0x3f;
 /** In front of the token in every payload, so that no other traffic passes for a probe. */
 const MAGIC = 0x70687821;
 
@@ -20,7 +21,13 @@ export interface ProbePacket {
   readonly sport: number;
   /** Unsigned 32-bit, unique in the run. */
   readonly token: number;
+  /** Default 0, both. */
+  readonly icmpCode?: number;
+  readonly tos?: number;
 }
+
+/** Every probe starts with this time to live. */
+export const PROBE_TTL = 64;
 
 /** The IP protocol number of a flow key. */
 export function protocolOf(key: FlowKey): number {
@@ -29,19 +36,29 @@ export function protocolOf(key: FlowKey): number {
 }
 
 /** An IPv4 packet for a flow key: TCP SYN with the token as its sequence number, else the token in the payload. */
-export function encodePacket({ key, source, dest, sport, token }: ProbePacket): Buffer {
+export function encodePacket({
+  key,
+  source,
+  dest,
+  sport,
+  token,
+  icmpCode = 0,
+  tos = 0,
+}: ProbePacket): Buffer {
   const { proto, first: number } = parseFlowKey(key);
   const payload = proto === "tcp" ? tcpSyn(sport, number, token) : withToken(proto, sport, number, token);
   const packet = Buffer.alloc(IP_BYTES + payload.length);
   packet.writeUInt8(0x45, 0);
+  packet.writeUInt8(tos, 1);
   packet.writeUInt16BE(packet.length, 2);
   packet.writeUInt16BE(token & 0xffff, 4);
-  packet.writeUInt8(64, 8);
+  packet.writeUInt8(PROBE_TTL, 8);
   packet.writeUInt8(protocolOf(key), 9);
   writeAddress(packet, source, 12);
   writeAddress(packet, dest, 16);
   packet.writeUInt16BE(checksum(packet.subarray(0, IP_BYTES), 0), 10);
   payload.copy(packet, IP_BYTES);
+  if (proto === "icmp") packet.writeUInt8(icmpCode, IP_BYTES + 1);
   if (proto !== "ip") writeChecksum(packet, proto);
   return packet;
 }
@@ -92,7 +109,7 @@ export function sightOf({ source, dest, sport }: Pick<ProbePacket, "source" | "d
   };
 }
 
-interface IpPacket {
+export interface IpPacket {
   readonly protocol: number;
   /** Source and destination, 8 bytes. */
   readonly addresses: Buffer;
@@ -100,7 +117,7 @@ interface IpPacket {
 }
 
 /** A packet's parts; undefined where the header is malformed, and for any fragment but the first. */
-function ipPacket(bytes: Buffer): IpPacket | undefined {
+export function ipPacket(bytes: Buffer): IpPacket | undefined {
   if (bytes.length < IP_BYTES || bytes.readUInt8(0) >> 4 !== 4) return undefined;
   const headerBytes = (bytes.readUInt8(0) & 0x0f) * 4;
   const FRAGMENT_OFFSET = 0x1fff;
@@ -143,7 +160,7 @@ function sightQuoted(message: Buffer, there: Buffer, sport: number): Sighting | 
   return seen && { ...seen, kind: "refusal" };
 }
 
-function magicToken(body: Buffer, offset: number): number | undefined {
+export function magicToken(body: Buffer, offset: number): number | undefined {
   if (body.length < offset + 8 || body.readUInt32BE(offset) !== MAGIC) return undefined;
   return body.readUInt32BE(offset + 4);
 }
@@ -170,7 +187,7 @@ function withToken(proto: "udp" | "icmp" | "ip", sport: number, number: number, 
   }
   if (proto === "icmp") {
     message.writeUInt8(number, 0);
-    message.writeUInt16BE(number === ECHO_REQUEST ? sport : 0, 4);
+    message.writeUInt16BE(ICMP_REQUESTS.has(number) ? sport : 0, 4);
   }
   message.writeUInt32BE(MAGIC, offset);
   message.writeUInt32BE(token, offset + 4);
