@@ -36,7 +36,7 @@ export type VectorCase = z.infer<typeof VectorCase>;
 
 /** One configuration with the packets that Proxmox judged: a line of a file of vectors. */
 export const Vector = z.object({
-  id: z.union([z.string(), z.int()]).transform(String),
+  id: z.union([z.string(), z.int()], "an id, a string or a whole number").transform(String),
   files: z.record(
     z.string().regex(/^(?:cluster|host|[1-9]\d{2,8})\.fw$/, "cluster.fw, host.fw or a guest's id and .fw"),
     z.string(),
