@@ -12,7 +12,7 @@ import type { Hardware } from "./world.ts";
 const Address = z.string().refine((text) => parseIp(text) !== undefined, "an address");
 const Port = z.int("a port, 0 to 65535").min(0).max(65_535);
 const Proto = z
-  .union([z.string(), z.int()])
+  .union([z.string(), z.int()], "a protocol's name or number")
   .transform(String)
   .refine(
     (text) => protocolNumber(text) !== undefined,
