@@ -49,6 +49,13 @@ const ROWS: readonly {
     },
   },
   {
+    file: "policy/read-file.ts",
+    allowed: ['import { openSync } from "node:fs";'],
+    refused: {
+      'import { connect } from "node:net";': "policy/read-file.ts may not import the package node:net",
+    },
+  },
+  {
     file: "policy/decide.test.ts",
     allowed: [
       'import test from "node:test";',

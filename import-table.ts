@@ -38,6 +38,7 @@ const SCHEMAS = {
   probes: "schemas",
   "probes/flow-key.ts": "all",
 } as const;
+const READS_FILES = { from: {}, packages: ["node:fs", "node:path", "node:crypto"] } as const;
 
 /**
  * What a folder may import beside itself and `errors.ts`. A file's own row stands in place of its folder's; a test has
@@ -46,7 +47,9 @@ const SCHEMAS = {
 const TABLE: Readonly<Record<string, Row>> = {
   "errors.ts": { from: {}, packages: [] },
   policy: { from: {}, packages: ["zod", "jsonc-parser"] },
-  "policy/read.ts": { from: {}, packages: ["node:fs", "node:path", "node:crypto"] },
+  "policy/read.ts": READS_FILES,
+  "policy/read-file.ts": READS_FILES,
+  "policy/read-proxmox.ts": READS_FILES,
   lab: { from: {}, packages: ["node:", "koffi", "testcontainers"] },
   components: { from: {}, packages: ["node:"] },
   converge: { from: { policy: "all" } },

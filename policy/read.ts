@@ -1,17 +1,62 @@
-import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { HarnessError, HarnessErrors } from "../errors.ts";
 import type { Estate } from "./estate.ts";
 import { FILE_NAMES } from "./files.ts";
 import { type FileText, loadEstate } from "./load.ts";
 import { describePosition, linesOf, positionAt } from "./position.ts";
+import { type Node, nodeOf } from "./proxmox/node.ts";
+import {
+  decodeStrictly,
+  describeCause,
+  entriesOf,
+  readRegularFile,
+  sha256Of,
+  validPrefix,
+} from "./read-file.ts";
+import { isProxmoxFolder, type ProxmoxDeclaration, readProxmox } from "./read-proxmox.ts";
 
-/** Real files have a few dozen KiB; this holds 100,000 rules. */
-const MOST_BYTES = 32 * 1024 * 1024;
 /** A checkout's root is 4 folders above its files. */
 const DEEPEST = 8;
 const MOST_FOLDERS = 20_000;
+
+/** What a folder declares, in either form, and the node that this asks for. */
+export type FolderDeclaration =
+  | { readonly kind: "phoenix"; readonly folder: string; readonly estate: Estate; readonly node: Node }
+  | ({ readonly kind: "proxmox" } & ProxmoxDeclaration);
+
+/**
+ * Reads a folder of Phoenix files (as `readEstate` finds them) or of Proxmox's own: `.fw` files in it or in its
+ * `firewall/`. `nodeName` chooses among the nodes of a cluster.
+ * @throws HarnessError or HarnessErrors (exit 2); `estate-ambiguous` where both kinds lie there.
+ */
+export function readDeclaration(folder: string, nodeName?: string): FolderDeclaration {
+  const root = resolve(folder);
+  const [phoenix] = candidatesBelow(root);
+  if (!isProxmoxFolder(root)) {
+    if (phoenix === undefined) throw missing(root, `${PHOENIX_FILES}, or Proxmox's .fw files`);
+    const estate = readEstate(root);
+    return { kind: "phoenix", folder: estate.folder, estate, node: nodeOf(estate) };
+  }
+  if (phoenix === undefined) return { kind: "proxmox", ...readProxmox(root, nodeName) };
+  throw new HarnessError("estate-ambiguous", {
+    subject: root,
+    expected: "Phoenix files or Proxmox's .fw files",
+    actual: `both: ${FILE_NAMES.host} in ${phoenix}, .fw files in ${root}`,
+    remedy: "Give each kind a folder of its own, and name one of them.",
+  });
+}
+
+const PHOENIX_FILES = `${FILE_NAMES.host}, ${FILE_NAMES.lxc} and ${FILE_NAMES.vm} in it or below it`;
+
+function missing(folder: string, expected: string): HarnessError {
+  return new HarnessError("estate-missing", { subject: folder, expected, actual: describeFolder(folder) });
+}
+
+/** The node that a folder of either kind asks for; faults as `readDeclaration`'s. */
+export function readNode(folder: string, nodeName?: string): Node {
+  return readDeclaration(folder, nodeName).node;
+}
 
 /**
  * The estate that a folder declares: the folder with the files itself, a checkout's root, or any folder between.
@@ -44,8 +89,7 @@ function findConfigFolder(folder: string): string {
       actual,
     });
   }
-  const expected = `${FILE_NAMES.host}, ${FILE_NAMES.lxc} and ${FILE_NAMES.vm} in it or below it`;
-  throw new HarnessError("estate-missing", { subject: folder, expected, actual: describeFolder(folder) });
+  throw missing(folder, PHOENIX_FILES);
 }
 
 /** Breadth first, so that the nearest come first; links to folders are not followed, so loops end. */
@@ -67,15 +111,6 @@ function candidatesBelow(root: string): string[] {
   return found.sort();
 }
 
-/** An unreadable folder has no entries: another may hold the files. */
-function entriesOf(folder: string) {
-  try {
-    return readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return [];
-  }
-}
-
 function describeFolder(folder: string): string {
   try {
     if (!statSync(folder).isDirectory()) return "a file";
@@ -90,80 +125,26 @@ function describeFolder(folder: string): string {
 
 /** The file's text, or undefined with an error added. */
 function readText(folder: string, name: string, errors: HarnessError[]): FileText | undefined {
-  const path = join(folder, name);
   try {
-    const bytes = readRegularFile(path);
-    const text = decode(name, bytes);
-    return { name, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex"), text };
+    const bytes = readRegularFile(join(folder, name));
+    return { name, bytes: bytes.length, sha256: sha256Of(bytes), text: decode(name, bytes) };
   } catch (error) {
-    errors.push(error instanceof HarnessError ? error : unreadable(path, error));
+    if (!(error instanceof HarnessError)) throw error;
+    errors.push(error);
     return undefined;
   }
 }
 
-/** Non-blocking, since a pipe of that name would hold the open for ever. */
-function readRegularFile(path: string): Buffer {
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stat = fstatSync(descriptor);
-    const actual = stat.isDirectory() ? "a directory" : stat.isFile() ? undefined : "no regular file";
-    if (actual)
-      throw new HarnessError("estate-unreadable", { subject: path, expected: "a regular file", actual });
-    if (stat.size <= MOST_BYTES) return readFileSync(descriptor);
-    const [most, size] = [MOST_BYTES, stat.size].map((bytes) => `${Math.round(bytes / 2 ** 20)} MiB`);
-    const remedy = "Give a Phoenix file: they have a few dozen KiB.";
-    const detail = { subject: path, expected: `at most ${most}`, actual: `${size}`, remedy };
-    throw new HarnessError("estate-unreadable", detail);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** UTF-8 with or without a byte order mark; the first byte that is none is named by its place. */
+/** The first byte that is no UTF-8 is named by its place. */
 function decode(name: string, bytes: Buffer): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    const before = validPrefix(bytes);
-    const position = positionAt(linesOf(name, before), before.length, []);
-    throw new HarnessError("json-syntax", {
-      subject: describePosition(position),
-      expected: "text in UTF-8",
-      actual: `the byte 0x${(bytes[Buffer.byteLength(before)] ?? 0).toString(16).padStart(2, "0")}`,
-      remedy: "Save the file as UTF-8.",
-    });
-  }
-}
-
-/** The text before the first byte that is no UTF-8: a decoder that replaces puts U+FFFD there. */
-function validPrefix(bytes: Buffer): string {
-  const text = bytes.toString("utf8");
-  for (let index = text.indexOf("\uFFFD"); index >= 0; index = text.indexOf("\uFFFD", index + 1)) {
-    const before = text.slice(0, index);
-    if (bytes.subarray(Buffer.byteLength(before)).indexOf("\uFFFD") !== 0) return before;
-  }
-  return text;
-}
-
-function unreadable(path: string, cause: unknown): HarnessError {
-  const code = codeOf(cause) === "ENOENT" ? "estate-missing" : "estate-unreadable";
-  const detail = { subject: path, expected: "a regular, readable file", actual: describeCause(cause) };
-  return new HarnessError(code, detail, { cause });
-}
-
-const CAUSES: Record<string, string> = {
-  ENOENT: "nothing",
-  EACCES: "no permission to read it",
-  ELOOP: "a loop of symbolic links",
-  ENOTDIR: "a path through a file",
-  ENXIO: "a socket or a device",
-};
-
-function describeCause(error: unknown): string {
-  const code = codeOf(error);
-  return CAUSES[code] ?? code;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+  const text = decodeStrictly(bytes);
+  if (text !== undefined) return text;
+  const before = validPrefix(bytes);
+  const position = positionAt(linesOf(name, before), before.length, []);
+  throw new HarnessError("json-syntax", {
+    subject: describePosition(position),
+    expected: "text in UTF-8",
+    actual: `the byte 0x${(bytes[Buffer.byteLength(before)] ?? 0).toString(16).padStart(2, "0")}`,
+    remedy: "Save the file as UTF-8.",
+  });
 }

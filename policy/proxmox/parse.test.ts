@@ -530,6 +530,22 @@ test("an alias that changes its family below a rule takes the rule's effect", ()
   );
 });
 
+test("lines that are passed over come in the file's order, whenever that was known", () => {
+  const file = parse("cluster", "[ALIASES]\nweb 10.0.0.1\nnone\n[RULES]\nnone\n[ALIASES]\nweb 10.0.0.2");
+  assert.deepEqual(
+    file.ignored.map(({ position }) => position.line),
+    [2, 3, 5],
+  );
+});
+
+test("a set's comment stays where its second header has none", () => {
+  assert.equal(parse("cluster", "[IPSET lan] # x\n[IPSET lan]").sets.get("lan")?.comment, "x");
+});
+
+test("a no-break space is no blank around a comment", () => {
+  assert.equal(parse("guest", "[RULES]\nIN DROP #\u00a0x\u00a0 ").rules[0]?.comment, "\u00a0x\u00a0");
+});
+
 test("comments are kept with what they stand beside, positions are the line's own", () => {
   const file = parse(
     "cluster",

@@ -1,0 +1,114 @@
+import { createHash } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { HarnessError } from "../errors.ts";
+
+/** Real files have a few dozen KiB; this holds 100,000 rules. */
+export const MOST_BYTES = 32 * 1024 * 1024;
+
+/** An unreadable folder has no entries: another may hold the files. */
+export function entriesOf(folder: string) {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
+/** What a symbolic link names; undefined where there is none. */
+export function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A regular file's bytes; links to one are followed.
+ * @throws HarnessError (`estate-missing`, `estate-unreadable`) for anything else, and for more than 32 MiB.
+ */
+export function readRegularFile(path: string): Buffer {
+  try {
+    return readOpened(path);
+  } catch (error) {
+    throw error instanceof HarnessError ? error : unreadable(path, error);
+  }
+}
+
+/** Non-blocking, since a pipe of that name would hold the open for ever. */
+function readOpened(path: string): Buffer {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = fstatSync(descriptor);
+    const actual = stat.isDirectory() ? "a directory" : stat.isFile() ? undefined : "no regular file";
+    if (actual)
+      throw new HarnessError("estate-unreadable", { subject: path, expected: "a regular file", actual });
+    if (stat.size <= MOST_BYTES) return readFileSync(descriptor);
+    throw tooLarge(path, stat.size);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+export function tooLarge(path: string, bytes: number): HarnessError {
+  const [most, actual = ""] = [MOST_BYTES, bytes].map((size) => `${Math.round(size / 2 ** 20)} MiB`);
+  const remedy = "Give a declaration's own files: they have a few dozen KiB.";
+  return new HarnessError("estate-unreadable", {
+    subject: path,
+    expected: `at most ${most}`,
+    actual,
+    remedy,
+  });
+}
+
+export function sha256Of(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** UTF-8 with or without a byte order mark, which stays; undefined where a byte is none. */
+export function decodeStrictly(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text before the first byte that is no UTF-8: a decoder that replaces puts U+FFFD there. */
+export function validPrefix(bytes: Buffer): string {
+  const text = bytes.toString("utf8");
+  let offset = 0;
+  let from = 0;
+  for (let index = text.indexOf("\uFFFD"); index >= 0; index = text.indexOf("\uFFFD", from)) {
+    offset += Buffer.byteLength(text.slice(from, index));
+    if (bytes.subarray(offset, offset + 3).toString("latin1") !== "\u00ef\u00bf\u00bd")
+      return text.slice(0, index);
+    offset += 3;
+    from = index + 1;
+  }
+  return text;
+}
+
+function unreadable(path: string, cause: unknown): HarnessError {
+  const code = codeOf(cause) === "ENOENT" ? "estate-missing" : "estate-unreadable";
+  const detail = { subject: path, expected: "a regular, readable file", actual: describeCause(cause) };
+  return new HarnessError(code, detail, { cause });
+}
+
+const CAUSES: Record<string, string> = {
+  ENOENT: "nothing",
+  EACCES: "no permission to read it",
+  ELOOP: "a loop of symbolic links",
+  ENOTDIR: "a path through a file",
+  ENXIO: "a socket or a device",
+};
+
+/** Why the system refused, in words. */
+export function describeCause(error: unknown): string {
+  const code = codeOf(error);
+  return CAUSES[code] ?? code;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}
