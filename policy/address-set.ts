@@ -17,8 +17,12 @@ export interface AddressSet {
   readonly networks: readonly SetNetwork[];
 }
 
+/** Of two entries that are one network (an alias, and what it stands for) the later counts. */
 export function addressSet(name: string, networks: readonly SetNetwork[]): AddressSet {
-  return { name, networks: [...networks].sort((a, b) => b.prefixLength - a.prefixLength) };
+  const last = new Map(
+    networks.map((network) => [`${network.family} ${network.first}/${network.prefixLength}`, network]),
+  );
+  return { name, networks: [...last.values()].sort((a, b) => b.prefixLength - a.prefixLength) };
 }
 
 /** The longest prefix that holds the address decides; where it is a `!` entry, or none does, the set does not match. */

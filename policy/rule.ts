@@ -37,6 +37,8 @@ interface Problems {
 const WITH_PORTS = new Set(["tcp", "6", "udp", "17", "sctp", "132", "dccp", "33", "udplite", "136"]);
 const ICMP_FAMILY: Readonly<Record<string, Family>> = { icmp: 4, icmpv6: 6, "ipv6-icmp": 6 };
 const MAX_PORTS = 15;
+/** Only these: the line of another is no rule. */
+const LOG_LEVELS = new Set("emerg alert crit err warning notice info debug nolog".split(" "));
 
 /** Reads a rule as pve-firewall does (`pve-firewall.md` 2.6 and 2.7). */
 export function readRule(rule: Rule | ForwardRule, scope: RuleScope): Reading {
@@ -44,13 +46,17 @@ export function readRule(rule: Rule | ForwardRule, scope: RuleScope): Reading {
   const { errors, failures } = problems;
   if (scope.place === "guest" && rule.type === "forward") errors.push("a guest has no forward rules");
   if (rule.iface !== undefined) errors.push(...interfaceErrors(rule.iface, scope.place));
+  if (rule.log !== undefined && !LOG_LEVELS.has(rule.log)) errors.push(`unknown log level ${rule.log}`);
   const own = matchOf(rule, undefined, scope, problems);
+  // Of a macro only its alternatives are written.
+  if (rule.macro !== undefined) failures.length = 0;
   const matches = rule.macro === undefined ? [own] : macroOf(rule, own.family, scope, problems);
   if (errors.length > 0) return { matches: [], errors: [...new Set(errors)] };
   const [reason] = failures;
   if (reason === undefined) return { matches, errors };
-  const family = matches[0]?.family;
-  return { matches: [], errors, failure: { reason, ...(family === undefined ? {} : { family }) } };
+  const [family, ...others] = new Set(matches.map((match) => match.family));
+  const isOne = family !== undefined && others.length === 0;
+  return { matches: [], errors, failure: { reason, ...(isOne ? { family } : {}) } };
 }
 
 /** What is wrong with the interface of a rule or of a group's use: `netN` in a guest's file, none inside a group. */
@@ -118,7 +124,7 @@ function matchOf(fields: Fields, fixed: Family | undefined, scope: RuleScope, pr
     device: scope.place === "guest" ? undefined : fields.iface,
     ...(fields.proto !== undefined && isIcmp(fields.proto)
       ? icmp(fields, problems)
-      : withPorts(fields, errors)),
+      : withPorts(fields, problems)),
   });
 }
 
@@ -206,8 +212,13 @@ function present(text: string | undefined): text is string {
   return text !== undefined && text !== "0" && text !== "";
 }
 
-function withPorts(fields: Fields, errors: string[]): Partial<Match> {
-  if (present(fields.icmpType)) errors.push("icmp-type needs the protocol icmp or ipv6-icmp");
+/** What is `0` counts as absent on reading. Writing stumbles over it where the protocol has nothing of the kind. */
+function withPorts(fields: Fields, { errors, failures }: Problems): Partial<Match> {
+  const { proto, icmpType, port } = fields;
+  if (present(icmpType)) errors.push("icmp-type needs the protocol icmp or ipv6-icmp");
+  if (present(proto) && icmpType === "0") failures.push(`the protocol ${proto} has no ICMP types`);
+  if (present(proto) && port === "0" && !WITH_PORTS.has(proto))
+    failures.push(`the protocol ${proto} has no ports`);
   const dports = ports(fields.port, "port", fields.proto, errors);
   return dports ? { dports } : {};
 }
@@ -249,15 +260,17 @@ function portSpan(text: string): PortSpan | undefined {
 }
 
 /**
- * With icmp by name, `port` may carry the type too, as a name or a number; 255 and `any` are every type (IPv4). On reading
- * it passes as a port or as an ICMP name of either family.
+ * With icmp or icmpv6 by name, `port` may carry the type too, as a name or a number; 255 and `any` are every type (IPv4). On
+ * reading it passes as a port or as an ICMP name of either family. Type 0 is one, though a port of `0` is none.
  */
 function icmp(fields: Fields, { errors, failures }: Problems): Partial<Match> {
   const family = ICMP_FAMILY[fields.proto ?? ""] ?? 4;
-  const byType = present(fields.icmpType);
-  if (byType && present(fields.port)) errors.push("icmp-type and port exclude each other");
+  const byType = fields.icmpType !== undefined;
+  if (present(fields.icmpType) && present(fields.port)) errors.push("icmp-type and port exclude each other");
+  if (fields.port !== undefined && fields.proto === "ipv6-icmp")
+    failures.push("the protocol ipv6-icmp has no ports");
   const name = byType ? fields.icmpType : fields.port;
-  if (!present(name) || (family === 4 && name === "any")) return {};
+  if (name === undefined || (family === 4 && name === "any")) return {};
   const kind = icmpKind(name, family) ?? numericKind(name, fields);
   if (!kind && byType) errors.push(`unknown ICMP type ${name}`);
   if (!kind && !byType) (passesAsPort(name) ? failures : errors).push(`unknown ICMP type ${name}`);
