@@ -1,5 +1,6 @@
 import { type Estate, guestOf } from "../policy/estate.ts";
 import { lanAddress } from "../policy/place.ts";
+import { nodeOf } from "../policy/proxmox/node.ts";
 import { authorityFiles } from "./authority.ts";
 import { backendResources, LISTENERS_FILE, listeners } from "./backends.ts";
 import { dnsFiles } from "./dns.ts";
@@ -18,7 +19,7 @@ export function desired(estate: Estate): Resource[] {
   const fabric = fabricLinks(estate, lanAddress(estate));
   return [
     ...namespaces(estate, digestOf(fabric)),
-    { kind: "firewall", key: "firewall host", namespace: "host", ...compileFirewall(estate) },
+    { kind: "firewall", key: "firewall host", namespace: "host", ...compileFirewall(nodeOf(estate)) },
     fabric,
     ...estate.guests.map((guest) => guestLinks(estate, guest)),
     NAMED,

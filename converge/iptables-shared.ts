@@ -1,15 +1,62 @@
-import type { IpVersion } from "./iptables-rule.ts";
-
-/** A chain and its lines, in order, without `-A NAME`. */
-export interface IptablesChain {
-  readonly name: string;
-  readonly lines: readonly string[];
-}
+import type { Policy } from "../policy/estate.ts";
+import type { Node } from "../policy/proxmox/node.ts";
+import { hostOptions } from "../policy/proxmox/options.ts";
+import type { FilterTable, IptablesChain, IpVersion } from "./filter-table.ts";
+import { CLUSTER, setName } from "./ipset.ts";
+import type { Targets } from "./iptables-rule.ts";
 
 /** The bit of the packet's mark that says "a guest's OUT chain, or a group, accepted it". */
 const MARK = "0x80000000";
 export const CLEAR_MARK = `-j MARK --set-xmark 0x0/${MARK}`;
+export const IS_MARKED = `-m mark --mark ${MARK}/${MARK}`;
 export const ACCEPT_MARK = "-g PVEFW-SET-ACCEPT-MARK";
+
+export const INVALID_DROP = "-m conntrack --ctstate INVALID -j DROP";
+export const ESTABLISHED_ACCEPT = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT";
+
+/** What the actions of declared rules become in a chain that accepts in its own way. */
+export function targets(accept: string): Targets {
+  return { ACCEPT: accept, DROP: "-j DROP", REJECT: "-j PVEFW-reject" };
+}
+
+/** The policy at a chain's end: DROP and REJECT first ask the chain that keeps the log quiet. */
+export function policyLines(policy: Policy, accept: string): readonly string[] {
+  switch (policy) {
+    case "ACCEPT":
+      return [accept];
+    case "DROP":
+      return ["-j PVEFW-Drop", "-j DROP"];
+    case "REJECT":
+      return ["-j PVEFW-Reject", "-g PVEFW-reject"];
+  }
+}
+
+/** What IPv6 needs to find its neighbours: in the IPv4 half nothing. */
+export function discoveryLines(
+  version: IpVersion,
+  direction: "IN" | "OUT",
+  radv: boolean,
+  accept: string,
+): readonly string[] {
+  if (version === 4) return [];
+  const advertisement = direction === "IN" || radv ? ["router-advertisement"] : [];
+  return ["router-solicitation", ...advertisement, "neighbor-solicitation", "neighbor-advertisement"].map(
+    (type) => `-p icmpv6 -m icmp6 --icmpv6-type ${type} ${accept}`,
+  );
+}
+
+/** Blacklist, smurfs and TCP flags: what the host and every flagged NIC filter inbound before any rule. */
+export function addInboundFilters(table: FilterTable, chain: string, { cluster, hostFile }: Node): void {
+  const { nosmurfs, tcpflags } = hostOptions(hostFile);
+  if (cluster.sets.has("blacklist")) {
+    if (!table.has("PVEFW-blacklist")) table.begin("PVEFW-blacklist", "-j DROP");
+    const set = setName(CLUSTER, "blacklist", table.version);
+    table.append(chain, `-m set --match-set ${set} src -j PVEFW-blacklist`);
+  }
+  if (nosmurfs && table.version === 4)
+    table.append(chain, "-m conntrack --ctstate INVALID,NEW -j PVEFW-smurfs");
+  if (tcpflags) table.append(chain, "-p tcp -j PVEFW-tcpflags");
+}
 
 /** The chains that pve-firewall calls standard: what policies, REJECT and the inbound filters jump to (6.1). */
 export function sharedChains(version: IpVersion): readonly IptablesChain[] {
@@ -81,7 +128,7 @@ function beforePolicy(version: IpVersion, netbios: string): readonly string[] {
   ];
 }
 
-/** Compiled as Proxmox does, and jumped to only where `tcpflags: 1`, which the JSON files can't set. */
+/** Compiled always, and jumped to only where `tcpflags: 1`. */
 const TCP_FLAGS = [
   "-p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG FIN,PSH,URG -g PVEFW-logflags",
   "-p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE -g PVEFW-logflags",

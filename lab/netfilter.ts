@@ -1,29 +1,76 @@
 import type { Lab } from "./lab.ts";
 import { run } from "./process.ts";
 
-/** Texts for `ipset restore`, `iptables-restore` and `ip6tables-restore`, whole tables. */
+/**
+ * Texts for `ipset restore` (`create` and `add` alone, for a namespace without sets), `iptables-restore` and
+ * `ip6tables-restore`: whole tables, `filter` and, where it has lines, `raw`.
+ */
 export interface RuleTexts {
   readonly ipset: string;
   readonly iptables: string;
   readonly ip6tables: string;
 }
 
-/** Loads a namespace's rules, sets first; each family's table is swapped in whole, iptables-restore(8). */
-export async function loadRules(
-  lab: Lab,
-  namespace: string,
-  { ipset, iptables, ip6tables }: RuleTexts,
-): Promise<void> {
-  const script = `ipset restore -exist <<'END'\n${ipset}END
-iptables-legacy-restore <<'END'\n${iptables}END
-ip6tables-legacy-restore <<'END'\n${ip6tables}END
-`;
-  await run(lab, namespace, ["sh", "-e"], script);
+/**
+ * Makes the texts all that a namespace has. Sets are filled beside the live ones and both families' tables tried; only then
+ * is anything swapped in, each set and each table whole. So no moment is without rules, and a text that is refused changes
+ * nothing. Sets that no text names go last, when no rule holds them.
+ */
+export async function loadRules(lab: Lab, namespace: string, texts: RuleTexts): Promise<void> {
+  await run(lab, namespace, ["sh", "-e"], loadScript(texts));
 }
 
-/** A namespace's live rules without counters and comments: equal texts are equal rules. */
+const STAGED = "_swap";
+
+function loadScript({ ipset, iptables, ip6tables }: RuleTexts): string {
+  const names = [...ipset.matchAll(/^create (\S+)/gm)].map(([, name]) => name);
+  const staged = ipset.replace(/^(create|add) (\S+)/gm, `$1 $2${STAGED}`);
+  return `new="${names.join("\n")}"
+for set in $(ipset list -n); do case $set in *${STAGED}) stale="$stale $set" ;; *) live="$live
+$set" ;; esac; done
+undo() { ipset list -n | grep -vxF "$live" | sed 's/^/destroy /' | ipset restore; }
+trap undo EXIT
+in_list() { case "
+$2
+" in *"
+$1
+"*) ;; *) return 1 ;; esac; }
+four() {
+cat <<'END'
+${iptables}END
+${clearRaw(iptables, "/proc/net/ip_tables_names")}
+}
+six() {
+cat <<'END'
+${ip6tables}END
+${clearRaw(ip6tables, "/proc/net/ip6_tables_names")}
+}
+both() { four | iptables-legacy-restore "$@" & six | ip6tables-legacy-restore "$@"; wait $!; }
+{
+for set in $stale; do echo "destroy $set"; done
+cat <<'END'
+${staged}END
+for set in $new; do in_list "$set" "$live" || echo "rename \${set}${STAGED} $set"; done
+} | ipset restore
+both --test
+for set in $new; do ! in_list "$set" "$live" || echo "swap \${set}${STAGED} $set"; done | ipset restore
+both
+trap - EXIT
+for set in $live; do if in_list "$set" "$new"; then echo "destroy \${set}${STAGED}"; else echo "destroy $set"; fi; done | ipset restore
+`;
+}
+
+/** A namespace has a raw table from its first use on. */
+function clearRaw(tables: string, names: string): string {
+  return tables.includes("*raw\n") ? ":" : `if grep -qsx raw ${names}; then printf '*raw\\nCOMMIT\\n'; fi`;
+}
+
+/** A namespace's live rules without counters, comments and the sets' hash seeds: equal texts are equal rules. */
 export async function saveRules(lab: Lab, namespace: string): Promise<string> {
-  const script = "iptables-legacy-save -t filter; ip6tables-legacy-save -t filter; ipset save | sort";
+  const script = "iptables-legacy-save; ip6tables-legacy-save; ipset save | sort";
   const text = await run(lab, namespace, ["sh", "-e"], script);
-  return text.replace(/^#.*\n/gm, "").replace(/ \[\d+:\d+\]$/gm, "");
+  return text
+    .replace(/^#.*\n/gm, "")
+    .replace(/ \[\d+:\d+\]$/gm, "")
+    .replace(/ initval \S+/g, "");
 }

@@ -110,3 +110,41 @@ test("rules are swapped in whole, read back without counters, and a broken text 
   await run(owned.lab, "a", ["iptables-legacy", "-I", "INPUT", "-p", "udp", "-j", "DROP"]);
   assert.notEqual(await saveRules(owned.lab, "a"), saved, "a rule by hand shows");
 });
+
+test("sets change with their rules: what is held grows, what no rule holds goes, a refused text leaves no set", async () => {
+  const setOf = (name: string, size: number, ...networks: readonly string[]) =>
+    `create ${name} hash:net maxelem ${size}\n${networks.map((network) => `add ${name} ${network}\n`).join("")}`;
+  const held = (name: string) => table(`-A INPUT -m set --match-set ${name} src -j ACCEPT`);
+  const texts = (ipset: string, iptables: string) => ({ ipset, iptables, ip6tables: table() });
+  const load = async (ipset: string, iptables: string) => {
+    await loadRules(owned.lab, "a", texts(ipset, iptables));
+    const saved = await saveRules(owned.lab, "a");
+    return saved.match(/^(create \S+|add .*|-A .*)/gm);
+  };
+  const one = await load(setOf("one", 64, "10.0.0.0/8"), held("one"));
+  assert.deepEqual(one, [
+    "-A INPUT -m set --match-set one src -j ACCEPT",
+    "add one 10.0.0.0/8",
+    "create one",
+  ]);
+  const both = setOf("one", 128, "10.0.0.0/8", "192.0.2.0/24") + setOf("two", 64);
+  const lines = [held("one"), held("two")].map((text) => /^-A .*$/m.exec(text)?.[0] ?? "");
+  const grown = await load(both, table(...lines));
+  assert.deepEqual(grown?.toSorted(), [
+    ...lines,
+    "add one 10.0.0.0/8",
+    "add one 192.0.2.0/24",
+    "create one",
+    "create two",
+  ]);
+  const saved = await saveRules(owned.lab, "a");
+  for (const refused of [
+    texts(setOf("three", 64) + setOf("one", 64, "10.0.0.5/24", "10.0.0.0/24"), held("three")),
+    texts(setOf("three", 64) + setOf("one", 64), table("-A INPUT -m nonsense -j ACCEPT")),
+  ]) {
+    await assert.rejects(loadRules(owned.lab, "a", refused), /\[lab-command\]/);
+    assert.equal(await saveRules(owned.lab, "a"), saved);
+  }
+  await run(owned.lab, "a", ["ipset", "create", "two_swap", "hash:net"]);
+  assert.deepEqual(await load(setOf("two", 64), held("two")), [lines[1], "create two"]);
+});
