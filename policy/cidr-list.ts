@@ -54,15 +54,10 @@ function heldSpans(networks: readonly SetNetwork[]): readonly Span[] {
   return joined(held);
 }
 
-/** By first address, then by prefix; of two entries for one network the earlier counts. */
 function widestFirst(networks: readonly SetNetwork[]): readonly SetNetwork[] {
-  const sorted = [...networks].sort(
+  return [...networks].sort(
     (a, b) => compare(BigInt(a.first), BigInt(b.first)) || a.prefixLength - b.prefixLength,
   );
-  return sorted.filter((network, index) => {
-    const before = sorted[index - 1];
-    return before?.first !== network.first || before.prefixLength !== network.prefixLength;
-  });
 }
 
 /** Spans in order, those that touch or overlap made one. */

@@ -23,6 +23,8 @@ export interface ProxmoxFolder {
   readonly ignored: readonly IgnoredLine[];
   /** What the files leave open, and what is assumed there. */
   readonly notes: readonly Note[];
+  /** That one of `notes` by which the host is assumed. */
+  readonly assumedHost?: Note;
 }
 
 /**
@@ -43,12 +45,16 @@ export function parseFolder(texts: FolderTexts, folder: string, nodeName?: strin
       .map(([id, place]) => [id, fileOf("guest", place.path, place, cluster)]),
   );
   const files = [cluster, hostFile, ...guests.values()];
+  const known = layout.interfaces && parseInterfaces(layout.interfaces.text);
+  const { host, note: assumedHost } = known ? { host: known } : assumeHost(layout, cluster);
+  if (assumedHost) notes.push(assumedHost);
   return {
-    node: { host: hostOf(layout, cluster, notes), nics, cluster, hostFile, guests },
+    node: { host, nics, cluster, hostFile, guests },
     ignored: [...ignored, ...files.flatMap((file) => file.ignored)].sort((a, b) =>
       comparePositions(a.position, b.position),
     ),
     notes,
+    ...(assumedHost && { assumedHost }),
   };
 }
 
@@ -99,20 +105,19 @@ function assumedNic(guestId: string, path: string, notes: Note[]): Nic {
 /** TEST-NET-1 of RFC 5737: nobody's. */
 const ASSUMED = { address: "192.0.2.2", bridge: "vmbr0", localNetwork: "192.0.2.0/24" } as const;
 
-function hostOf({ interfaces, cluster: place }: Layout, cluster: FirewallFile, notes: Note[]): NodeHost {
-  const known = interfaces && parseInterfaces(interfaces.text);
-  if (known) return known;
+function assumeHost(
+  { interfaces, cluster: place }: Layout,
+  cluster: FirewallFile,
+): { host: NodeHost; note: Note } {
   const alias = cluster.aliases.get("local_network");
   const localNetwork = alias ? networkOf(withPrefix(alias)) : ASSUMED.localNetwork;
   const source = alias ? "as the alias local_network says" : "assumed too";
-  notes.push(
-    remark(
-      startOf(interfaces?.path ?? place?.path ?? "cluster.fw"),
-      `the host's address is not known: assumed ${ASSUMED.address} on vmbr0; its network ${localNetwork} is ${source}`,
-      "Put the node's /etc/network/interfaces into the folder, as `interfaces`.",
-    ),
+  const note = remark(
+    startOf(interfaces?.path ?? place?.path ?? "cluster.fw"),
+    `the host's address is not known: assumed ${ASSUMED.address} on vmbr0; its network ${localNetwork} is ${source}`,
+    "Put the node's /etc/network/interfaces into the folder, as `interfaces`.",
   );
-  return { ...ASSUMED, localNetwork };
+  return { host: { ...ASSUMED, localNetwork }, note };
 }
 
 function withPrefix({ cidr, family }: Alias): string {

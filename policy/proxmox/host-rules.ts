@@ -80,10 +80,9 @@ function markedGuests({ cluster, hostFile, guests, nics }: Node, isActive: boole
   );
   if (use?.type !== "group" || use.iface === undefined) return [];
   const enabled = [...guests].filter(([, file]) => guestOptions(file).enable).map(([id]) => id);
-  const marked = enabled.filter((id) => {
-    const own = nics.filter(({ guestId }) => guestId === id);
-    return own.length === 0 || own.some(({ flagged, bridge }) => flagged && bridge !== use.iface);
-  });
+  const marked = enabled.filter((id) =>
+    nics.some(({ guestId, flagged, bridge }) => guestId === id && flagged && bridge !== use.iface),
+  );
   if (marked.length === 0) return [];
   const reason = `on the node this line accepts whatever comes from guest ${marked.join(", ")} by another bridge`;
   return [{ text: ruleLine(use), reason, position: use.position, decides: isActive }];
@@ -100,8 +99,10 @@ function management(node: Node, localNetwork: string, isActive: boolean): readon
   const declared = cluster.sets.get("management");
   if (!declared || clusterOptions(cluster).policyIn === "ACCEPT") return [];
   const set = resolvedSet(declared, { place: "cluster", dc: cluster });
+  const isDeclared = declared.position !== cluster.position;
+  const position = isDeclared ? declared.position : positionOfLocalNetwork(cluster);
   return [
-    beyond(set, localNetwork, declared.position, isActive, (source) => ({
+    beyond(set, localNetwork, position, isActive, (source) => ({
       type: "in",
       action: "ACCEPT",
       proto: "tcp",
@@ -117,7 +118,7 @@ function outbound(node: Node, localNetwork: string, isActive: boolean): readonly
   const { cluster } = node;
   const network = parseSetNetwork(localNetworkOf(node));
   if (!network || clusterOptions(cluster).policyOut === "ACCEPT") return [];
-  const { position } = cluster.aliases.get("local_network") ?? cluster;
+  const position = positionOfLocalNetwork(cluster);
   return [
     beyond(addressSet("local_network", [network]), localNetwork, position, isActive, (dest) => ({
       type: "out",
@@ -128,6 +129,10 @@ function outbound(node: Node, localNetwork: string, isActive: boolean): readonly
       comment: "Proxmox's local_network",
     })),
   ];
+}
+
+function positionOfLocalNetwork(cluster: FirewallFile): Position {
+  return (cluster.aliases.get("local_network") ?? cluster).position;
 }
 
 /** Rules for what a set holds beyond the network that Phoenix's node accepts anyway; that one can't be taken back. */
@@ -143,7 +148,7 @@ function beyond(
   const held = ([4, 6] as const).flatMap((family) =>
     cidrsOfSet(set, family).flatMap((text) => parseSetNetwork(text) ?? []),
   );
-  const rest = addressSet(set.name, [given, ...held.filter((network) => !isWithin(network, given))]);
+  const rest = addressSet(set.name, [...held.filter((network) => !isWithin(network, given)), given]);
   const rules = ([4, 6] as const).flatMap((family) => lists(cidrsOfSet(rest, family)).map(rule));
   if (held.some((network) => isWithin(given, network))) return { rules, omissions: [] };
   const reason = `it leaves out some of ${localNetwork}, for which Phoenix's node accepts Proxmox's own ports anyway`;

@@ -33,7 +33,8 @@ export interface PhoenixFirewalls {
 
 /**
  * The firewall sections that make Phoenix decide as this node does, and what they can't say. Rules of host.fw come before
- * those of cluster.fw, as Proxmox tries them. `localNetwork` is the subnet of the estate that takes the sections.
+ * those of cluster.fw, as Proxmox tries them. `localNetwork` is the subnet of the estate that takes the sections. The lines
+ * that Proxmox ignores are in each file's `ignored`, and not told again.
  */
 export function phoenixFirewalls(node: Node, localNetwork = node.host.localNetwork): PhoenixFirewalls {
   const whole = withManagement(node);
@@ -54,11 +55,7 @@ export function phoenixFirewalls(node: Node, localNetwork = node.host.localNetwo
 
 /** What one file says outside its rules. */
 function fileOmissions(file: FirewallFile, isActive: boolean): readonly Omission[] {
-  return [
-    ...file.ignored.map((line) => ({ ...line, decides: false })),
-    ...unheldOptions(file, isActive),
-    ...unheldNames(file),
-  ];
+  return [...unheldOptions(file, isActive), ...unheldNames(file)];
 }
 
 function hostSection(node: Node, localNetwork: string) {
@@ -78,7 +75,7 @@ function guestSection(node: Node, id: string) {
   if (!file) throw new TypeError(`a node without ${id}.fw`);
   const { enable, policyIn, policyOut } = guestOptions(file);
   const nics = node.nics.filter(({ guestId }) => guestId === id);
-  const enabled = enable && (nics.length === 0 || nics.some(({ flagged }) => flagged));
+  const enabled = enable && nics.some(({ flagged }) => flagged);
   const isActive = enabled && clusterOptions(node.cluster).enable;
   const { rules, omissions } = rulesOf(node, id, file, nics, isActive);
   const section: GuestSection = {
@@ -107,7 +104,7 @@ function rulesOf(
     scope: { place: "guest", dc: node.cluster, guest: file },
     groups: node.cluster.groups,
     isActive,
-    ...(nics.length > 0 ? { nics: new Set(nics.map(({ index }) => `net${index}`)) } : {}),
+    nics: new Set(nics.map(({ index }) => `net${index}`)),
   });
 }
 
@@ -116,7 +113,7 @@ function filterSets(file: FirewallFile, nics: readonly Nic[], isActive: boolean)
   const filters = [...file.sets.values()].filter(({ name }) => /^ipfilter-net\d+$/.test(name));
   return filters.map(({ name, position }) => {
     const reason = "Phoenix JSON has no IP filter: the guest may send from the addresses of this set alone";
-    const hasNic = nics.length === 0 || nics.some(({ index }) => name === `ipfilter-net${index}`);
+    const hasNic = nics.some(({ index }) => name === `ipfilter-net${index}`);
     return { text: `[IPSET ${name}]`, reason, position, decides: isActive && hasNic };
   });
 }
@@ -129,8 +126,9 @@ function nicOmissions(
   clusterOn: boolean,
 ): readonly Omission[] {
   if (nics.length === 0) {
-    const reason = "the guest's hardware is not among the files: its NIC is taken for one with firewall=1";
-    return isEnabled ? [{ text: "net0", reason, position, decides: false }] : [];
+    const reason =
+      "the guest has no NIC on a bridge, so that nothing filters it and the JSON has enabled: false";
+    return isEnabled ? [{ text: "enable: 1", reason, position, decides: false }] : [];
   }
   return nics.flatMap((nic): readonly Omission[] => {
     const told = (reason: string, decides: boolean): Omission[] => [

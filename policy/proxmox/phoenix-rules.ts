@@ -41,7 +41,7 @@ export interface RuleOwner {
   readonly groups: ReadonlyMap<string, Group>;
   /** Its rules have an effect on the node; where they have none, nothing that is lost decides. */
   readonly isActive: boolean;
-  /** Of a guest, where its hardware is known: its `netN`. */
+  /** Of a guest: its `netN`. */
   readonly nics?: ReadonlySet<string>;
 }
 

@@ -1,0 +1,93 @@
+import { chmodSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { HarnessError } from "../errors.ts";
+
+/** A file to be written; without `mode` as the umask has it. */
+export interface OutFile {
+  readonly name: string;
+  readonly content: string | Uint8Array;
+  readonly mode?: number;
+}
+
+/**
+ * Writes files into a folder that is new or empty: all of them, or, where one can't be written, none, and the folder is as
+ * it was. A new folder appears whole.
+ * @throws HarnessError `usage` (exit 2) for a folder that holds something, `disk-write` (exit 3) where it can't be written.
+ */
+export function writeFolder(verb: string, folder: string, files: readonly OutFile[]): void {
+  const target = resolve(folder);
+  const isNew = !isEmptyFolder(verb, folder, target);
+  const beside = isNew ? join(dirname(target), `.${basename(target)}-`) : join(target, ".phx-");
+  let draft: string | undefined;
+  const placed: string[] = [];
+  try {
+    draft = mkdtempSync(beside);
+    for (const { name, content, mode } of files) {
+      writeFileSync(join(draft, name), content, { flag: "wx" });
+      if (mode !== undefined) chmodSync(join(draft, name), mode);
+    }
+    if (isNew) appear(draft, target);
+    else for (const { name } of files) placed.push(place(draft, target, name));
+  } catch (cause) {
+    for (const path of placed) rmSync(path, { force: true });
+    throw refused(folder, cause);
+  } finally {
+    if (draft !== undefined) rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/** `mkdtemp` keeps others out; a folder that somebody asked for is as the umask has it. */
+function appear(draft: string, target: string): void {
+  chmodSync(draft, 0o777 & ~process.umask());
+  renameSync(draft, target);
+}
+
+function place(draft: string, target: string, name: string): string {
+  const path = join(target, name);
+  renameSync(join(draft, name), path);
+  return path;
+}
+
+/** False where there is nothing yet. */
+function isEmptyFolder(verb: string, folder: string, target: string): boolean {
+  let names: readonly string[];
+  try {
+    names = readdirSync(target);
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return requireParent(verb, folder, target);
+    if (codeOf(cause) === "ENOTDIR") throw taken(verb, folder, "a file");
+    throw refused(folder, cause);
+  }
+  if (names.length > 0) throw taken(verb, folder, `${names.length} entries in it, such as ${names[0]}`);
+  return true;
+}
+
+function requireParent(verb: string, folder: string, target: string): false {
+  try {
+    readdirSync(dirname(target));
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT" || codeOf(cause) === "ENOTDIR")
+      throw taken(verb, folder, `no folder ${dirname(folder)}`);
+  }
+  return false;
+}
+
+function taken(verb: string, folder: string, actual: string): HarnessError {
+  const remedy = "Give a new or an empty folder: nothing is overwritten.";
+  return new HarnessError("usage", {
+    subject: `phx ${verb}: --out ${folder}`,
+    expected: "a new or an empty folder",
+    actual,
+    remedy,
+  });
+}
+
+function refused(folder: string, cause: unknown): HarnessError {
+  if (!(cause instanceof Error) || codeOf(cause) === "") throw cause;
+  const detail = { subject: folder, expected: "to be written", actual: cause.message };
+  return new HarnessError("disk-write", detail, { cause });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
