@@ -119,6 +119,12 @@ test("what is no regular file is told without waiting, all at once", (context) =
   ]);
 });
 
+test("files that are too large only together are refused", (context) => {
+  const comment = Buffer.alloc(20_000_000, "#");
+  const folder = folderOf(context, { "cluster.fw": comment, "101.fw": comment });
+  assert.match(errorsOf(folder)[0] ?? "", /expected at most 32 MiB, found 38 MiB/);
+});
+
 test("bytes that are no UTF-8 are a note with their place; the rest of the file counts", (context) => {
   const bytes = Buffer.concat([
     Buffer.from("[OPTIONS]\nenable: 1\n# \uFFFD ü\n# x"),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseNic } from "./proxmox/nic.ts";
 import type { Nic, Node } from "./proxmox/node.ts";
 
 const NicLines = z.record(z.string().regex(/^net\d+$/, "a NIC's key: netN"), z.string());
@@ -24,22 +25,8 @@ function nicsOf(kind: Nic["kind"], guests: World["qemu"]): Nic[] {
 }
 
 function nicOf(kind: Nic["kind"], guestId: string, index: number, line: string): Nic {
-  const fields = new Map(line.split(",").map((field) => field.split("=", 2) as [string, string]));
-  const mac = /(?:[0-9a-f]{2}:){5}[0-9a-f]{2}/i.exec(line)?.[0].toLowerCase();
-  const bridge = fields.get("bridge");
-  if (mac === undefined || bridge === undefined)
-    throw new TypeError(`a NIC with MAC and bridge, not ${line}`);
-  const addresses = ["ip", "ip6"].flatMap((field) => fields.get(field)?.split("/")[0] ?? []);
-  return {
-    place: index === 0 ? guestId : `${guestId}i${index}`,
-    guestId,
-    index,
-    kind,
-    tap: `${kind === "vm" ? "tap" : "veth"}${guestId}i${index}`,
-    mac,
-    bridge,
-    flagged: fields.get("firewall") === "1",
-    addresses: addresses.filter((address) => /^[0-9a-f]*[.:]/i.test(address)),
-    position: { file: "world", line: 1, column: 1, pointer: `/${kind === "vm" ? "qemu" : "lxc"}/${guestId}` },
-  };
+  const pointer = `/${kind === "vm" ? "qemu" : "lxc"}/${guestId}`;
+  const nic = parseNic({ guestId, kind }, index, line, { file: "world", line: 1, column: 1, pointer });
+  if ("reason" in nic) throw new TypeError(`a NIC with MAC and bridge, not ${line}: ${nic.reason}`);
+  return nic;
 }

@@ -19,8 +19,8 @@ test("a flat folder with hardware and interfaces: nothing is assumed", () => {
   const { node, notes, ignored } = parse({
     "cluster.fw": CLUSTER,
     "101.fw": GUEST,
-    "101.conf": CONTAINER,
     "1001.conf": MACHINE,
+    "101.conf": CONTAINER,
     interfaces: INTERFACES,
   });
   assert.deepEqual(notes, []);

@@ -21,9 +21,9 @@ function stanzasOf(text: string): Stanza[] {
   const stanzas: { name: string; settings: Map<string, string> }[] = [];
   let current: Map<string, string> | undefined;
   for (const { text: line } of contentLines(text.replaceAll("\r\n", "\n"))) {
-    const [key = "", name = "", family] = line.split(/[ \t]+/, 3);
+    const [key = "", name = ""] = line.split(/[ \t]+/, 2);
     const isNew = /^(?:iface|mapping|auto|allow-\S+|source\S*|no-\S+|rename)$/.test(key);
-    if (isNew) current = key === "iface" && family === "inet" ? new Map() : undefined;
+    if (isNew) current = key === "iface" ? new Map() : undefined;
     if (isNew && current) stanzas.push({ name, settings: current });
     if (!isNew) current?.set(key, name);
   }

@@ -52,7 +52,7 @@ export function layoutOf(texts: FolderTexts, folder: string, nodeName?: string):
 }
 
 /** Names of the nodes whose folders have files. */
-export function nodesIn(texts: FolderTexts): string[] {
+function nodesIn(texts: FolderTexts): string[] {
   const names = [...texts.keys()].flatMap((path) => /^nodes\/([^/]+)\//.exec(path)?.[1] ?? []);
   return [...new Set(names)].sort();
 }

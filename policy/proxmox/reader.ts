@@ -35,7 +35,7 @@ export interface Named<T extends Placed> {
 }
 
 /** Where the next line belongs; `pointer` is what positions show of it. */
-export type Section = { readonly pointer: string } & (
+type Section = { readonly pointer: string } & (
   | { readonly section: "none"; readonly reason: string }
   | { readonly section: "options" | "aliases" | "rules" }
   | { readonly section: "ipset"; readonly set: Named<SetEntry>; readonly taken: Set<string> }
