@@ -26,7 +26,18 @@ example:
 `;
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const FOLDERS = ["policy", "lab", "components", "converge", "probes", "audit", "reports", "cli", "fixtures"];
+const FOLDERS = [
+  "bench",
+  "policy",
+  "lab",
+  "components",
+  "converge",
+  "probes",
+  "audit",
+  "reports",
+  "cli",
+  "fixtures",
+];
 
 interface Counts {
   readonly passed: number;

@@ -13,6 +13,7 @@ import {
   validPrefix,
   MOST_BYTES,
 } from "./read-file.ts";
+import { redactLines } from "./secret.ts";
 
 /** A folder of Proxmox's own files, read. */
 export interface ProxmoxDeclaration extends ProxmoxFolder {
@@ -55,7 +56,7 @@ export function readProxmox(folder: string, nodeName?: string): ProxmoxDeclarati
 function readText(folder: string, name: string, notes: Note[], errors: HarnessError[]): SourceFile[] {
   try {
     const bytes = readRegularFile(join(folder, name));
-    const text = decode(name, bytes, notes);
+    const text = redactLines(decode(name, bytes, notes));
     refuseLines(join(folder, name), text);
     return [{ name, bytes: bytes.length, sha256: sha256Of(bytes), text }];
   } catch (error) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isSecretKey } from "./secret.ts";
+import { parseFirewallFile } from "./proxmox/parse.ts";
+import { isSecretKey, redactLines } from "./secret.ts";
 import { parseSource, positionOf, valueOf } from "./source.ts";
 
 const SECRET = "hunter2-do-not-print";
@@ -89,4 +90,12 @@ test("no error quotes a secret, however the text around it is broken", () => {
     assert.ok(!("root" in faults), text);
     assert.doesNotMatch(JSON.stringify(faults), /hunter2/, text);
   }
+});
+
+test("in a text of lines the value behind a secret's key is redacted, and no other", () => {
+  const text = "enable: 1\n  api_token:\thunter2 x\r\npolicy_in: DROP\nIN ACCEPT -i token:1\npassword:\n";
+  const said = redactLines(text);
+  assert.equal(said, text.replace("hunter2 x\r", "[redacted]"));
+  const [ignored] = parseFirewallFile("cluster", "cluster.fw", "[OPTIONS]\nadmin_password: hunter2").ignored;
+  assert.equal(ignored?.text, "admin_password: [redacted]");
 });

@@ -69,3 +69,13 @@ function nameOf(object: Node): string {
   const value = property?.children?.[1];
   return value?.type === "string" ? String(value.value) : "";
 }
+
+/**
+ * A text of lines in which the value of each line `key: value` with a secret's key is replaced. Such a line says nothing
+ * to Proxmox: what it would show of it, as a line that is passed over, is redacted by that.
+ */
+export function redactLines(text: string): string {
+  return text.replace(/^([ \t]*([\w-]+)[ \t]*:[ \t]*)[^ \t\n][^\n]*/gm, (line, start: string, key: string) =>
+    isSecretKey(key) ? `${start}${REDACTED}` : line,
+  );
+}

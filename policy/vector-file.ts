@@ -55,7 +55,7 @@ function readLine(
   const vector = parsed.data;
   const world = vector.estate ? "phoenix" : "general";
   const hardware = worlds[world];
-  const faults: Fault[] = [];
+  const faults = unknownGuests(file, line, vector, hardware);
   const flows = vector.cases.flatMap((each, index) => {
     try {
       return [flowOfCase(each, hardware)];
@@ -78,6 +78,13 @@ function readLine(
     ...(estate ? { estateNode: nodeOf(estate, "all") } : {}),
     flows,
   };
+}
+
+/** Guests of the Phoenix JSON that the world does not have. */
+function unknownGuests(file: string, line: number, { estate }: Vector, { nics }: Hardware): Fault[] {
+  const known = nics.map(({ place }) => place);
+  const unknown = Object.keys(estate?.guests ?? {}).filter((id) => !known.includes(id));
+  return unknown.map((id) => fault(file, line, `one of ${known.join(", ")}`, id, `/estate/guests/${id}`));
 }
 
 /** Slower than JSON.parse, and knows where each value stands. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sharedVectors } from "../fixtures/vectors.ts";
+import { sharedVectors, worlds } from "../fixtures/vectors.ts";
 import { decideOn } from "./decide.ts";
-import type { ReadVector } from "./vector-file.ts";
+import { type ReadVector, readVectors } from "./vector-file.ts";
 import { agrees } from "./vectors.ts";
 
 function disagreements({ vector, node, estateNode, flows }: ReadVector): string[] {
@@ -29,3 +29,15 @@ for (const [file, count] of [
     assert.deepEqual(wrong.slice(0, 5), []);
     assert.equal(cases, count);
   });
+
+test("a guest of the Phoenix JSON that the world lacks is refused at its place", () => {
+  const estate = {
+    host: { ip: "10.0.0.13", firewall: { enabled: true } },
+    guests: { "999": { ip: "10.0.0.9" } },
+  };
+  const line = JSON.stringify({ id: 1, files: {}, estate, cases: [] });
+  assert.throws(
+    () => readVectors("a.jsonl", line, worlds()),
+    /^HarnessError: a\.jsonl:1:1 \/estate\/guests\/999: expected one of 1001, .*, found 999\..*\[vector-invalid\]$/,
+  );
+});

@@ -1,4 +1,5 @@
 import type { Position } from "../estate.ts";
+import { redactLines } from "../secret.ts";
 import { parseAlias, parseEntry } from "./entry-parse.ts";
 import {
   type Alias,
@@ -35,7 +36,7 @@ export function parseFirewallFile(
   dc: Definitions = NO_DEFINITIONS,
 ): FirewallFile {
   const reader = readerOf(kind, name, dc);
-  for (const line of contentLines(text)) readLine(reader, line);
+  for (const line of contentLines(redactLines(text))) readLine(reader, line);
   return fileOf(reader);
 }
 
