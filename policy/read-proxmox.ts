@@ -82,7 +82,7 @@ function pathsIn(folder: string): string[] {
   return [
     ...named("", RULES),
     ...named("", HARDWARE),
-    ...named("", /^interfaces$/),
+    ...named("", /^(?:interfaces|corosync\.conf)$/),
     ...named("network", /^interfaces$/),
     ...named("firewall", RULES),
     ...nodes,

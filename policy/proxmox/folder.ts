@@ -2,6 +2,7 @@ import type { Note, Position } from "../estate.ts";
 import { macOf, networkOf } from "../guest.ts";
 import { remark } from "../note.ts";
 import { comparePositions } from "../position.ts";
+import { parseCorosync } from "./corosync.ts";
 import {
   type Alias,
   type Definitions,
@@ -13,7 +14,7 @@ import {
 import { parseInterfaces } from "./interfaces.ts";
 import { type FolderTexts, type Layout, layoutOf, type Place } from "./layout.ts";
 import { kindOfGuest, parseNics } from "./nic.ts";
-import type { Nic, Node, NodeHost } from "./node.ts";
+import type { Corosync, Nic, Node, NodeHost } from "./node.ts";
 import { parseFirewallFile } from "./parse.ts";
 
 /** What a Proxmox folder declares. */
@@ -48,8 +49,9 @@ export function parseFolder(texts: FolderTexts, folder: string, nodeName?: strin
   const known = layout.interfaces && parseInterfaces(layout.interfaces.text);
   const { host, note: assumedHost } = known ? { host: known } : assumeHost(layout, cluster);
   if (assumedHost) notes.push(assumedHost);
+  const corosync = corosyncOf(layout, host, notes);
   return {
-    node: { host, nics, cluster, hostFile, guests },
+    node: { host, nics, cluster, hostFile, guests, ...(corosync && { corosync }) },
     ignored: [...ignored, ...files.flatMap((file) => file.ignored)].sort((a, b) =>
       comparePositions(a.position, b.position),
     ),
@@ -82,6 +84,21 @@ function nicsOf({ hardware, rules, elsewhere, isWhole }: Layout, notes: Note[]) 
     else nics.push(assumedNic(guestId, path, notes));
   }
   return { nics: nics.sort((a, b) => Number(a.guestId) - Number(b.guestId) || a.index - b.index), ignored };
+}
+
+function corosyncOf(
+  { corosync: place, nodeName }: Layout,
+  { address }: NodeHost,
+  notes: Note[],
+): Corosync | undefined {
+  if (!place) return undefined;
+  const { corosync, unresolved } = parseCorosync(place.text, nodeName, address);
+  const remedy = "Give the link by its address.";
+  for (const name of unresolved)
+    notes.push(
+      remark(startOf(place.path), `the link ${name} is a name that nothing here resolves: left out`, remedy),
+    );
+  return corosync;
 }
 
 function leftOut(path: string, why: string): Note {

@@ -19,6 +19,9 @@ export interface Layout {
   /** Guests whose hardware stands with another node. */
   readonly elsewhere: ReadonlyMap<string, string>;
   readonly interfaces?: Place;
+  readonly corosync?: Place;
+  /** The node's name, where the tree has it. */
+  readonly nodeName?: string;
   /** /etc/pve's tree: a guest without hardware is no guest. */
   readonly isWhole: boolean;
 }
@@ -38,7 +41,8 @@ export function layoutOf(texts: FolderTexts, folder: string, nodeName?: string):
     const path = paths.find((each) => texts.has(each));
     return path === undefined ? undefined : { path, text: texts.get(path) ?? "" };
   };
-  const [cluster, hostFile, interfaces] = [
+  const [corosync, cluster, hostFile, interfaces] = [
+    place("corosync.conf"),
     place("cluster.fw", "firewall/cluster.fw"),
     place(...(node === undefined ? [] : [`nodes/${node}/host.fw`]), "host.fw"),
     place(...(node === undefined ? [] : [`nodes/${node}/interfaces`]), "interfaces", "network/interfaces"),
@@ -47,6 +51,8 @@ export function layoutOf(texts: FolderTexts, folder: string, nodeName?: string):
     ...(cluster && { cluster }),
     ...(hostFile && { hostFile }),
     ...(interfaces && { interfaces }),
+    ...(corosync && { corosync }),
+    ...(node !== undefined && { nodeName: node }),
     ...guestFiles(texts, node),
   };
 }
