@@ -10,7 +10,7 @@ import { HAS_SHARED } from "./readers.ts";
 
 const ANCHOR_PER_SECOND = 1_000_000 / 600;
 /** A reader that does not come back is ended; not at one second, since a busy machine halts threads too. */
-const HANG_MS = 5000;
+const HANG_MS = 10_000;
 const MOST_HEAP_MIB = 1024;
 
 const HELP = `usage: node bench/fuzz.ts [--count N] [--seconds S] [--seed N] [--reader NAME]... [--from N] [--readers FILE]
