@@ -72,6 +72,12 @@ const VERBS: Readonly<Record<string, Entry>> = {
     acts: false,
     load: () => import("./explain.ts"),
   },
+  check: {
+    does: "says what is wrong with the files: a lint with places and remedies",
+    example: "phx check my-estate",
+    acts: false,
+    load: () => import("./check.ts"),
+  },
   report: {
     does: "renders a run's report again",
     example: "phx report",

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { estateFolder, phx } from "../fixtures/phx.ts";
+
+/** A folder of Proxmox's files; gone when disposed of. */
+function proxmoxFolder(files: Readonly<Record<string, string>>): Disposable & { path: string } {
+  const path = mkdtempSync(join(tmpdir(), "phx-check-"));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+const CLUSTER = "[OPTIONS]\nenable: 1\n";
+
+test("the reference estate: nothing to say, exit 0", async () => {
+  const { status, stdout, stderr } = await phx(["check"]);
+  assert.deepEqual([status, stdout, stderr], [0, "0 findings, 0 notes\n", ""]);
+});
+
+test("a finding: exit 1, a line as compilers print it, then the remedy; last the counts", async () => {
+  using estate = estateFolder(({ lxc }) =>
+    lxc.lxc_configs[801].firewall.rules.push(lxc.lxc_configs[801].firewall.rules[0]),
+  );
+  const { status, stdout } = await phx(["check", estate.path]);
+  assert.equal(status, 1);
+  assert.match(
+    stdout,
+    /^phoenix_lxc_configs\.json:\d+:\d+: finding duplicate-rule: "IN ACCEPT [^"]*" repeats "IN ACCEPT [^\n]*\n {4}Delete the later one\.\n1 finding, 0 notes\n$/,
+  );
+});
+
+test("notes alone: exit 0", async () => {
+  using estate = estateFolder(({ lxc }) => delete lxc.lxc_configs[801].firewall.rules[0].comment);
+  const { status, stdout } = await phx(["check", estate.path]);
+  assert.equal(status, 0);
+  assert.match(stdout, /: note rule-without-comment: [^]*\n0 findings, 1 note\n$/);
+});
+
+test("Proxmox's own files; what is hostile in them is shown, not acted on", async () => {
+  const line = "IN ACCEPT -p tcp -dport 80 -bad \u001b[31m\u202e\u0007";
+  using folder = proxmoxFolder({ "cluster.fw": CLUSTER, "100.fw": `${CLUSTER}[RULES]\n${line}\n` });
+  const text = await phx(["check", folder.path]);
+  assert.equal(text.status, 1, text.stderr);
+  assert.match(text.stdout, /^100\.fw:4:1: finding ignored-line: .*␛\[31m⟨U\+202E⟩␇/m);
+  const json = await phx(["check", folder.path, "--json"]);
+  for (const { stdout } of [text, json])
+    assert.doesNotMatch(stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+  const { counts, complete, findings } = JSON.parse(json.stdout) as {
+    counts: { findings: number };
+    complete: boolean;
+    findings: { lint: string; message: string; position: { line: number } }[];
+  };
+  const ignored = findings.find(({ lint }) => lint === "ignored-line");
+  assert.ok(ignored?.message.includes(line) && ignored.position.line === 4 && complete);
+  assert.ok(counts.findings > 0);
+});
+
+test("SARIF: the same findings, and the files with their digests", async () => {
+  using folder = proxmoxFolder({ "cluster.fw": CLUSTER, "100.fw": `${CLUSTER}[RULES]\nIN ACCEPT\n` });
+  const { status, stdout } = await phx(["check", folder.path, "--format", "sarif"]);
+  assert.equal(status, 1);
+  const log = JSON.parse(stdout) as {
+    version: string;
+    runs: { artifacts: { hashes: Record<string, string> }[]; results: { ruleId: string }[] }[];
+  };
+  assert.equal(log.version, "2.1.0");
+  assert.ok(log.runs[0]?.results.some(({ ruleId }) => ruleId === "any-to-any"));
+  assert.equal(log.runs[0]?.artifacts.length, 2);
+  for (const { hashes } of log.runs[0]?.artifacts ?? [])
+    assert.match(hashes["sha-256"] ?? "", /^[0-9a-f]{64}$/);
+});
+
+test("rules that take too long to compare are no pass: exit 4", async () => {
+  const ranges = Array.from({ length: 9000 }, (_, n) => `IN DROP -p tcp -dport ${9000 - n}:${9500 + n} # c`);
+  using folder = proxmoxFolder({ "cluster.fw": `${CLUSTER}[RULES]\n${ranges.join("\n")}\n` });
+  const { status, stdout } = await phx(["check", folder.path]);
+  assert.match(stdout, /: note unchecked: from this rule on/);
+  assert.equal(status, 4);
+});
+
+test("bad input: exit 2 and nothing on stdout", async () => {
+  using broken = estateFolder();
+  writeFileSync(join(broken.path, "phoenix_lxc_configs.json"), "{");
+  const cases: [string[], RegExp][] = [
+    [["/nowhere"], /\[estate-missing\]/],
+    [[broken.path], /phoenix_lxc_configs\.json:1:\d+.*\[json-syntax\]/],
+    [["--format", "xml"], /found --format xml/],
+    [["--json", "--format", "text"], /found --json and --format text/],
+    [["a", "b"], /\[usage\]/],
+  ];
+  const results = await Promise.all(cases.map(([args]) => phx(["check", ...args])));
+  for (const [index, { status, stdout, stderr }] of results.entries()) {
+    assert.deepEqual([status, stdout], [2, ""], stderr);
+    assert.match(stderr, cases[index]?.[1] ?? /./);
+  }
+});
