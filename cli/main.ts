@@ -78,6 +78,24 @@ const VERBS: Readonly<Record<string, Entry>> = {
     acts: false,
     load: () => import("./check.ts"),
   },
+  vectors: {
+    does: "holds the model, and with --live the kernel, against what Proxmox decided",
+    example: "phx vectors pve-phoenix.jsonl",
+    acts: false,
+    load: () => import("./vectors.ts"),
+  },
+  export: {
+    does: "writes the declared firewall as Proxmox's own files",
+    example: "phx export pve my-estate --out pve-files",
+    acts: false,
+    load: () => import("./export.ts"),
+  },
+  import: {
+    does: "says a Proxmox node's own firewall files in Phoenix JSON",
+    example: "phx import pve /etc/pve",
+    acts: false,
+    load: () => import("./import.ts"),
+  },
   report: {
     does: "renders a run's report again",
     example: "phx report",

@@ -1,11 +1,12 @@
-import type { Nic, Node } from "../policy/proxmox/node.ts";
+import type { Nic } from "../policy/proxmox/node.ts";
+import type { Hardware } from "../policy/world.ts";
 import type { LinkBatch } from "./resource.ts";
 
 /** The namespace that is the node. */
-export const NODE_NAMESPACE = "host";
+const NODE_NAMESPACE = "host";
 
 /** Where a packet of the vectors can start or end, beside the node itself: a namespace whose one interface is `eth0`. */
-export interface NodeEnd {
+interface NodeEnd {
   /** `outside`, `lan` or a NIC's place; its namespace has the same name. */
   readonly place: string;
   readonly mac: string;
@@ -14,8 +15,6 @@ export interface NodeEnd {
   readonly bridgeMac: string;
   /** The node sends here, whatever the destination, what carries this mark. */
   readonly mark: number;
-  /** By the bridge where it comes in: the TOS that the node routes here, whatever the destination. */
-  readonly tosFrom: Readonly<Record<string, number>>;
 }
 
 /** A node with all its NICs and nobody who answers, as commands (`pve-live.md` section 2). */
@@ -37,10 +36,8 @@ const OWN_TTL = 128;
 const UPLINK = "eth0";
 /** The plain device's port; like every port without a firewall bridge it has a name that no rule matches. */
 const PLAIN_PORT = "tap9i0";
-/** Values of the TOS field that ip-rule(8) takes are the multiples of four below 32. */
-const MOST_TOS = 7;
 
-export function nodeNetwork(node: Node): NodeNetwork {
+export function nodeNetwork(node: Hardware): NodeNetwork {
   const { address, bridge, localNetwork } = node.host;
   const bridges = [...new Set([bridge, ...node.nics.map((nic) => nic.bridge)])];
   const ends = endsOf(node, bridges);
@@ -68,7 +65,7 @@ export function nodeNetwork(node: Node): NodeNetwork {
         ...node.nics.flatMap((nic) => nicLinks(nic)),
         ...ends.flatMap((end, index) => routesTo(end, index)),
         `route add default via ${nextHop(0)} dev ${bridge} onlink`,
-        // What a mark or a TOS sends somewhere goes there even where its destination is the node's own.
+        // What a mark sends somewhere goes there even where its destination is the node's own.
         "rule add pref 100 lookup local",
         "rule del pref 0",
       ]),
@@ -105,7 +102,7 @@ const NODE_SYSCTLS = {
 };
 
 /** `outside` is first: the default route leads there. */
-function endsOf(node: Node, bridges: readonly string[]): readonly NodeEnd[] {
+function endsOf(node: Hardware, bridges: readonly string[]): readonly NodeEnd[] {
   const { bridge } = node.host;
   const all = [
     { place: "outside", mac: "02:50:48:00:03:0a", bridge },
@@ -116,13 +113,6 @@ function endsOf(node: Node, bridges: readonly string[]): readonly NodeEnd[] {
     ...end,
     bridgeMac: bridgeMac(bridges.indexOf(end.bridge)),
     mark: index + 1,
-    tosFrom: Object.fromEntries(
-      bridges.flatMap((from) => {
-        const others = all.filter((each) => each.bridge !== from);
-        const at = others.indexOf(end);
-        return at < 0 || at >= MOST_TOS ? [] : [[from, 4 * (at + 1)]];
-      }),
-    ),
   }));
 }
 
@@ -164,21 +154,18 @@ function devicesOf({ guestId, index }: Nic): Readonly<Record<"fwbr" | "fwln" | "
   return { fwbr: `fwbr${of}`, fwln: `fwln${of}`, fwpr: `fwpr${guestId}p${index}` };
 }
 
-/** A next hop of its own for every end, and a table that leads there by mark or by TOS. */
-function routesTo({ bridge, mac, mark, tosFrom }: NodeEnd, index: number): string[] {
+/** A next hop of its own for every end, and a table that leads there by mark. */
+function routesTo({ bridge, mac, mark }: NodeEnd, index: number): string[] {
   const table = 1000 + index;
   return [
     `neigh replace ${nextHop(index)} lladdr ${mac} dev ${bridge} nud permanent`,
     `route add default via ${nextHop(index)} dev ${bridge} onlink table ${table}`,
     `rule add pref 10 fwmark ${mark}/0xffff lookup ${table}`,
-    ...Object.entries(tosFrom).map(
-      ([from, tos]) => `rule add pref 20 iif ${from} tos 0x${tos.toString(16)} lookup ${table}`,
-    ),
   ];
 }
 
 /** Without these the first frame would flood to every firewall bridge, and other guests' rules would judge it. */
-function staticEntries(place: string, mac: string, node: Node): string[] {
+function staticEntries(place: string, mac: string, node: Hardware): string[] {
   const entry = (port: string) => `fdb replace ${mac} dev ${port} master static`;
   if (place === "outside") return [entry(UPLINK)];
   if (place === "lan") return [entry(PLAIN_PORT)];

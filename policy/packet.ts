@@ -30,7 +30,7 @@ export interface Packet {
 const PROTO_NUMBERS = { tcp: TCP, udp: UDP, icmp: ICMP } as const;
 const PORT_PROTOCOLS = new Set([TCP, UDP, 33, 132, 136]);
 /** An ordinary client port, where the flow names none. */
-const EPHEMERAL_PORT = 40000;
+export const EPHEMERAL_PORT = 40000;
 
 /** The first packet of a flow. A source or dest that is no address, or two families, is a defect of the caller. */
 export function packetOf(flow: Flow): Packet {

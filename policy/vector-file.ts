@@ -50,7 +50,7 @@ function readLine(
 ): ReadVector | readonly Fault[] {
   if (content.length > LONGEST_LINE)
     return [fault(file, line, `a line of at most ${LONGEST_LINE} characters`, `one of ${content.length}`)];
-  const parsed = Vector.safeParse(quietly(() => JSON.parse(content)));
+  const parsed = Vector.safeParse(quietly((): unknown => JSON.parse(content)));
   if (!parsed.success) return faultsOf(file, line, content);
   const vector = parsed.data;
   const world = vector.estate ? "phoenix" : "general";

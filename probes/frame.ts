@@ -21,12 +21,13 @@ export interface ProbePacket {
   readonly sport: number;
   /** Unsigned 32-bit, unique in the run. */
   readonly token: number;
-  /** Default 0, both. */
+  /** Default 0. */
   readonly icmpCode?: number;
-  readonly tos?: number;
+  /** Default and most: PROBE_TTL. */
+  readonly ttl?: number;
 }
 
-/** Every probe starts with this time to live. */
+/** No probe starts with more time to live. */
 export const PROBE_TTL = 64;
 
 /** The IP protocol number of a flow key. */
@@ -43,16 +44,15 @@ export function encodePacket({
   sport,
   token,
   icmpCode = 0,
-  tos = 0,
+  ttl = PROBE_TTL,
 }: ProbePacket): Buffer {
   const { proto, first: number } = parseFlowKey(key);
   const payload = proto === "tcp" ? tcpSyn(sport, number, token) : withToken(proto, sport, number, token);
   const packet = Buffer.alloc(IP_BYTES + payload.length);
   packet.writeUInt8(0x45, 0);
-  packet.writeUInt8(tos, 1);
   packet.writeUInt16BE(packet.length, 2);
   packet.writeUInt16BE(token & 0xffff, 4);
-  packet.writeUInt8(PROBE_TTL, 8);
+  packet.writeUInt8(ttl, 8);
   packet.writeUInt8(protocolOf(key), 9);
   writeAddress(packet, source, 12);
   writeAddress(packet, dest, 16);

@@ -12,9 +12,11 @@ export interface RigPacket {
   readonly key: FlowKey;
   readonly source: string;
   readonly dest: string;
-  /** Left out: any. ICMP has an identifier of its own in its place. */
+  /** Of TCP and UDP; ICMP has an identifier of its own in its place. */
   readonly sport?: number;
   readonly icmpCode?: number;
+  /** Left out: the sender's own. */
+  readonly sourceMac?: string;
 }
 
 /** What the kernel did. `unknown`: what was sent is not delivered + rejected + dropped, so that silence proves nothing. */

@@ -26,18 +26,12 @@ const NODE = "host";
 const ETHERNET_BYTES = 14;
 const RECEIVE_BUFFER_BYTES = 16 * 1024 * 1024;
 
-/** An end of the rig as its sockets need it: a namespace of that name with one interface, `eth0`. */
-export interface WireEnd {
-  readonly place: string;
-  readonly mac: string;
-  readonly mark: number;
-}
-
 export interface Outgoing {
   readonly packet: Buffer;
   readonly dest: string;
   /** Of a frame: whom it is addressed to. */
   readonly destMac: string;
+  readonly sourceMac: string;
   /** Of the node's own packets: where the node is to send it; 0 leaves it to the routes. */
   readonly mark: number;
 }
@@ -70,10 +64,10 @@ export class RigWire {
   }
 
   /** Hands packets of one end to the kernel, in order. */
-  sendFrames({ place, mac }: WireEnd, packets: readonly Outgoing[]): void {
+  sendFrames(place: string, packets: readonly Outgoing[]): void {
     sendAll(
       this.#frames(place),
-      packets.map(({ packet, destMac }) => encodeFrame(packet, mac, destMac)),
+      packets.map(({ packet, sourceMac, destMac }) => encodeFrame(packet, sourceMac, destMac)),
     );
   }
 

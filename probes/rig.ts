@@ -28,14 +28,25 @@ interface RigEnd {
   readonly mac: string;
   readonly bridge: string;
   readonly bridgeMac: string;
+  /** The node sends here, whatever the destination, what carries this mark. */
   readonly mark: number;
-  readonly tosFrom: Readonly<Record<string, number>>;
 }
 
 /** The node's answers end where they would pass its rules: only first packets are asked about, and only they count. */
-const SWALLOW = ["INPUT", "FORWARD"].map(
-  (hook) => `iptables-legacy -t mangle -A ${hook} -m ttl --ttl-gt ${PROBE_TTL} -j DROP`,
-);
+const SWALLOW = ["INPUT", "FORWARD"].map((hook) => `-A ${hook} -m ttl --ttl-gt ${PROBE_TTL} -j DROP`);
+
+/** What the node is to route carries its target in its time to live: the destination says nothing about the target. */
+const ROUTED_TTL = 16;
+const MOST_ENDS = PROBE_TTL - ROUTED_TTL - 1;
+
+function mangleTable(ends: readonly RigEnd[]): string {
+  const marks = ends
+    .slice(0, MOST_ENDS)
+    .map(
+      ({ mark }) => `-A PREROUTING -m ttl --ttl-eq ${ROUTED_TTL + mark} -j MARK --set-xmark ${mark}/0xffff`,
+    );
+  return ["*mangle", ...marks, ...SWALLOW, "COMMIT", ""].join("\n");
+}
 
 /** Packets sent through a real kernel, one configuration after the other, and what became of each. */
 export class Rig implements AsyncDisposable {
@@ -71,7 +82,7 @@ export class Rig implements AsyncDisposable {
       );
       for (const { name: namespace, sysctls } of network.namespaces) writeSysctls(lab, namespace, sysctls);
       await runBatches(lab, network.batches);
-      await run(lab, NODE, ["sh", "-e"], SWALLOW.join("\n"));
+      await run(lab, NODE, ["iptables-legacy-restore"], mangleTable(network.ends));
       return new Rig(owned, network);
     } catch (error) {
       await owned[Symbol.asyncDispose]();
@@ -144,8 +155,7 @@ export class Rig implements AsyncDisposable {
     if (to !== NODE && !target) return `nobody is at ${to}`;
     if (to === NODE && protocolOf(key) === 0) return "no socket of the node hears protocol 0";
     const isRouted = sender && target && sender.bridge !== target.bridge;
-    if (isRouted && target.tosFrom[sender.bridge] === undefined)
-      return `the node can't be told to route from ${sender.bridge} to ${to}`;
+    if (isRouted && target.mark > MOST_ENDS) return `the rig routes to ${MOST_ENDS} ends at most`;
     return undefined;
   }
 
@@ -164,21 +174,21 @@ export class Rig implements AsyncDisposable {
     for (const [from, group] of bySender) {
       const outgoing = group.map(([token, packet]) => this.#encode(token, packet));
       const sender = this.#ends.get(from);
-      if (sender) this.#wire.sendFrames(sender, outgoing);
+      if (sender) this.#wire.sendFrames(from, outgoing);
       else this.#wire.sendFromNode(outgoing);
     }
   }
 
-  #encode(token: number, { from, to, key, source, dest, sport, icmpCode }: RigPacket): Outgoing {
+  #encode(token: number, { from, to, key, source, dest, sport, icmpCode, sourceMac }: RigPacket): Outgoing {
     const sender = this.#ends.get(from);
     const target = this.#ends.get(to);
     const isBridged = sender && target && sender.bridge === target.bridge;
-    const tos = sender && target && !isBridged ? (target.tosFrom[sender.bridge] ?? 0) : 0;
+    const ttl = sender && target && !isBridged ? ROUTED_TTL + target.mark : PROBE_TTL;
     const port = sport ?? token & 0xffff;
     const code = icmpCode === undefined ? {} : { icmpCode };
-    const packet = encodePacket({ key, source, dest, sport: port, token, tos, ...code });
+    const packet = encodePacket({ key, source, dest, sport: port, token, ttl, ...code });
     const destMac = isBridged ? target.mac : (sender?.bridgeMac ?? "");
-    return { packet, dest, destMac, mark: target?.mark ?? 0 };
+    return { packet, dest, destMac, sourceMac: sourceMac ?? sender?.mac ?? "", mark: target?.mark ?? 0 };
   }
 
   #nextToken(): number {
@@ -193,6 +203,7 @@ function roundsOf(packets: readonly RigPacket[]): RigPacket[][] {
   const seen = new Map<string, number>();
   for (const packet of packets) {
     const key = flowOf(packet);
+    // ICMP has a flow of its own for every packet: their identifiers differ.
     const at = packet.key.startsWith("icmp/") ? 0 : (seen.get(key) ?? 0);
     seen.set(key, at + 1);
     (rounds[at] ??= []).push(packet);
@@ -200,10 +211,11 @@ function roundsOf(packets: readonly RigPacket[]): RigPacket[][] {
   return rounds;
 }
 
-/** ICMP has a flow of its own for every packet: their identifiers differ. */
+/** The same for a flow and its reverse. */
 function flowOf({ key, source, dest, sport }: RigPacket): string {
-  const [proto = "", port = ""] = key.split("/");
-  return [proto, ...[`${source} ${sport ?? ""}`, `${dest} ${port}`].sort()].join(" ");
+  const [proto = "", number = ""] = key.split("/");
+  if (proto === "ip") return [key, ...[source, dest].sort()].join(" ");
+  return [proto, ...[`${source} ${sport ?? ""}`, `${dest} ${number}`].sort()].join(" ");
 }
 
 function isUnicast(address: string): boolean {

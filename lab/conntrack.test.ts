@@ -1,0 +1,67 @@
+import "../fixtures/own-labs.ts";
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { labName } from "../fixtures/network-lab.ts";
+import { flushConntrack } from "./conntrack.ts";
+import { FilterCounters } from "./filter-counters.ts";
+import { createLab, type Lab } from "./lab.ts";
+import { AF_INET, bindInet, sendAll, SOCK_DGRAM, sockaddrIn, socket } from "./libc.ts";
+import { within } from "./namespace.ts";
+import { createNamespaces, runBatches } from "./network.ts";
+import { run } from "./process.ts";
+
+const needsRoot = { skip: process.getuid?.() !== 0 && "only root can make a lab" };
+const ACCEPTED = [7, 8, 9];
+
+async function withRules(rules: string) {
+  const owned = await createLab(labName());
+  await createNamespaces(owned.lab, ["one", "two"]);
+  for (const namespace of ["one", "two"]) {
+    await runBatches(owned.lab, [{ namespace, tool: "ip", lines: ["link set lo up"] }]);
+    await run(owned.lab, namespace, ["iptables-legacy-restore"], rules);
+  }
+  return owned;
+}
+
+/** Datagrams to the namespace's own ports, one each. */
+function sendTo(lab: Lab, namespace: string, ports: readonly number[]): void {
+  const fd = within(lab, namespace, () => socket(AF_INET, SOCK_DGRAM, 0));
+  bindInet(fd, "127.0.0.1", 40_000);
+  for (const port of ports) sendAll(fd, [Buffer.from("x")], [sockaddrIn("127.0.0.1", port)]);
+}
+
+const known = (lab: Lab, namespace: string) =>
+  within(lab, namespace, () => Number(readFileSync("/proc/sys/net/netfilter/nf_conntrack_count", "utf8")));
+
+const TRACKING = "*filter\n-A OUTPUT -m conntrack --ctstate INVALID -j DROP\nCOMMIT\n";
+
+test("empties one namespace's connection table and no other's", needsRoot, async () => {
+  await using owned = await withRules(TRACKING);
+  const { lab } = owned;
+  for (const namespace of ["one", "two"]) sendTo(lab, namespace, ACCEPTED);
+  assert.deepEqual([known(lab, "one"), known(lab, "two")], [3, 3]);
+  flushConntrack(lab, "one");
+  assert.deepEqual([known(lab, "one"), known(lab, "two")], [0, 3]);
+  flushConntrack(lab, "one");
+  assert.equal(known(lab, "one"), 0);
+});
+
+const ENDS = `*filter
+:CHAIN -
+-A OUTPUT -p udp --dport 1 -j DROP
+-A OUTPUT -j CHAIN
+-A CHAIN -p udp --dport 2 -j REJECT
+-A CHAIN -p udp --dport 3 -j RETURN
+-A CHAIN -p udp --dport 4 -j ACCEPT
+-A CHAIN -p udp --dport 5:6 -j DROP
+COMMIT
+`;
+
+test("counts what lines that drop or reject took, and nothing else", needsRoot, async () => {
+  await using owned = await withRules(ENDS);
+  const counters = new FilterCounters(owned.lab, "one");
+  assert.deepEqual(counters.ends(), { drops: 0, rejects: 0 });
+  sendTo(owned.lab, "one", [1, 2, 2, 3, 4, 5, 6, 6]);
+  assert.deepEqual(counters.ends(), { drops: 4, rejects: 2 });
+});
