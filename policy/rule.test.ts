@@ -46,6 +46,32 @@ test("rules that Proxmox leaves without effect, each with its reason", () => {
   }
 });
 
+test("rules that Proxmox reads, and then can't write", () => {
+  const web = { name: "web", cidr: "10.0.0.1", family: 4, position } as const;
+  const scope = { place: "group", dc: { ...NO_DEFINITIONS, aliases: new Map([["web", web]]) } } as const;
+  const rows: readonly (readonly [Partial<Rule>, RegExp, (4 | 6)?])[] = [
+    [{ source: "guest/web" }, /not defined in that scope/],
+    [{ macro: "Ping", source: "guest/web" }, /not defined in that scope/],
+    [{ macro: "DHCPv6", source: "guest/web" }, /not defined in that scope/, 6],
+    [{ proto: "icmp", port: "300" }, /ICMP type 300/, 4],
+    [{ proto: "ipv6-icmp", port: "128" }, /has no ports/, 6],
+    [{ proto: "gre", port: "0" }, /gre has no ports/],
+    [{ proto: "tcp", icmpType: "0" }, /tcp has no ICMP types/],
+  ];
+  for (const [fields, reason, family] of rows) {
+    const { matches, errors, failure } = readRule(make(fields), scope);
+    assert.deepEqual([matches, errors], [[], []], JSON.stringify(fields));
+    assert.match(failure?.reason ?? "written", reason);
+    assert.equal(failure?.family, family, JSON.stringify(fields));
+  }
+  const nothing = readRule(make({ macro: "DHCPv6", proto: "icmp", port: "300" }), scope);
+  assert.deepEqual(
+    nothing,
+    { matches: [], errors: [] },
+    "a macro that the family does not have is not written",
+  );
+});
+
 test("words become numbers", () => {
   const read = (fields: Partial<Rule>): unknown => readRule(make(fields), GUEST).matches;
   assert.deepEqual(read({ proto: "tcp", port: "ssh,8000:8010" }), [
@@ -58,6 +84,8 @@ test("words become numbers", () => {
     },
   ]);
   assert.deepEqual(read({ proto: "tcp", port: "0" }), [{ proto: 6 }]);
+  for (const fields of [{ port: "0" }, { icmpType: "0" }])
+    assert.deepEqual(read({ proto: "icmp", ...fields }), [{ family: 4, proto: 1, icmpTypes: [0] }]);
   assert.deepEqual(read({ proto: "icmp", port: "8" }), [{ family: 4, proto: 1, icmpTypes: [8] }]);
   assert.deepEqual(read({ proto: "icmp", icmpType: "host-unreachable" }), [
     { family: 4, proto: 1, icmpTypes: [3], icmpCode: 1 },
