@@ -17,6 +17,7 @@ import {
   someFlows,
   withoutUndefined,
 } from "../fixtures/random-firewall.ts";
+import { TRAP_FLOW, TRAPS } from "../fixtures/traps.ts";
 import { sharedVectors } from "../fixtures/vectors.ts";
 import { decideOn } from "../policy/decide.ts";
 import type { Flow } from "../policy/flow.ts";
@@ -115,6 +116,15 @@ test("Proxmox's own files: the same, with groups, sets, options, several NICs an
     { numRuns: NUM_RUNS },
   );
 });
+
+for (const [number, [words, ...cases]] of Object.entries(TRAPS))
+  test(`trap ${number}, as compiled: ${words}`, () => {
+    for (const [why, files, flow, verdict] of cases) {
+      const node = generalNode(files);
+      const walked = walkAll(kernelOf(compileFirewall(node)), { ...TRAP_FLOW, ...flow }, node);
+      assert.equal(walked.verdict, verdict, `${why}: ${walked.chain}`);
+    }
+  });
 
 for (const [file, cases] of [
   ["pve-phoenix.jsonl", 8000],

@@ -1,6 +1,6 @@
 /** Addresses and sets as the kernel has them, for `iptables-walk.ts`: written anew, so that a defect of the model's is seen. */
 
-export interface Address {
+interface Address {
   readonly bits: 32 | 128;
   readonly value: bigint;
 }
@@ -14,7 +14,7 @@ interface SetEntry {
 /** The kernel's sets by name. */
 export type Sets = ReadonlyMap<string, readonly SetEntry[]>;
 
-export function addressOf(text: string): Address {
+function addressOf(text: string): Address {
   if (!text.includes(":")) return { bits: 32, value: joined(text.split("."), 10, 8n) };
   const [head = [], tail] = text.split("::").map((half) => half.split(":").filter((group) => group !== ""));
   const groups = [
