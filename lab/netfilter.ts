@@ -22,11 +22,18 @@ export async function loadRules(lab: Lab, namespace: string, texts: RuleTexts): 
 
 const STAGED = "_swap";
 
+/* In few processes: a rig loads hundreds of configurations, and each fork is a millisecond. */
 function loadScript({ ipset, iptables, ip6tables }: RuleTexts): string {
   const names = [...ipset.matchAll(/^create (\S+)/gm)].map(([, name]) => name);
   const staged = ipset.replace(/^(create|add) (\S+)/gm, `$1 $2${STAGED}`);
+  const both = (option: string) => `iptables-legacy-restore ${option} <<'END' &
+${iptables}END
+ip6tables-legacy-restore ${option} <<'END'
+${ip6tables}END
+wait $!
+`;
   return `new="${names.join("\n")}"
-for set in $(ipset list -n); do case $set in *${STAGED}) stale="$stale $set" ;; *) live="$live
+for set in $(ipset list -n); do case $set in *${STAGED}) ipset destroy "$set" ;; *) live="$live
 $set" ;; esac; done
 undo() { ipset list -n | grep -vxF "$live" | sed 's/^/destroy /' | ipset restore; }
 trap undo EXIT
@@ -35,34 +42,25 @@ $2
 " in *"
 $1
 "*) ;; *) return 1 ;; esac; }
-four() {
-cat <<'END'
-${iptables}END
-${clearRaw(iptables, "/proc/net/ip_tables_names")}
-}
-six() {
-cat <<'END'
-${ip6tables}END
-${clearRaw(ip6tables, "/proc/net/ip6_tables_names")}
-}
-both() { four | iptables-legacy-restore "$@" & six | ip6tables-legacy-restore "$@"; wait $!; }
-{
-for set in $stale; do echo "destroy $set"; done
-cat <<'END'
+ipset restore <<'END'
 ${staged}END
-for set in $new; do in_list "$set" "$live" || echo "rename \${set}${STAGED} $set"; done
-} | ipset restore
-both --test
+for set in $new; do in_list "$set" "$live" || echo "rename \${set}${STAGED} $set"; done | ipset restore
+${both("--test")}
 for set in $new; do ! in_list "$set" "$live" || echo "swap \${set}${STAGED} $set"; done | ipset restore
-both
+${both("")}${clearRaw("iptables", iptables)}${clearRaw("ip6tables", ip6tables)}
 trap - EXIT
 for set in $live; do if in_list "$set" "$new"; then echo "destroy \${set}${STAGED}"; else echo "destroy $set"; fi; done | ipset restore
 `;
 }
 
 /** A namespace has a raw table from its first use on. */
-function clearRaw(tables: string, names: string): string {
-  return tables.includes("*raw\n") ? ":" : `if grep -qsx raw ${names}; then printf '*raw\\nCOMMIT\\n'; fi`;
+function clearRaw(tool: "iptables" | "ip6tables", text: string): string {
+  if (text.includes("*raw\n")) return "";
+  const names = `/proc/net/${tool.replace("tables", "_tables")}_names`;
+  return `
+if [ -e ${names} ]; then while read -r table; do
+case $table in raw) printf '*raw\\nCOMMIT\\n' | ${tool}-legacy-restore ;; esac
+done <${names}; fi`;
 }
 
 /** A namespace's live rules without counters, comments and the sets' hash seeds: equal texts are equal rules. */
