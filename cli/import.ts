@@ -39,7 +39,7 @@ flags:
 
 exit status: 0, or 1 where something is lost
 
-examples:
+example:
   phx import pve /etc/pve
   phx import pve pve-files --estate my-estate --out my-new-estate
 `;

@@ -23,7 +23,7 @@ export function writeFolder(verb: string, folder: string, files: readonly OutFil
   try {
     draft = mkdtempSync(beside);
     for (const { name, content, mode } of files) {
-      writeFileSync(join(draft, name), content, { flag: "wx" });
+      writeFileSync(join(draft, name), content, { flag: "wx", flush: true });
       if (mode !== undefined) chmodSync(join(draft, name), mode);
     }
     if (isNew) appear(draft, target);
@@ -55,10 +55,12 @@ function isEmptyFolder(verb: string, folder: string, target: string): boolean {
     names = readdirSync(target);
   } catch (cause) {
     if (codeOf(cause) === "ENOENT") return requireParent(verb, folder, target);
-    if (codeOf(cause) === "ENOTDIR") throw taken(verb, folder, "a file");
+    if (codeOf(cause) === "ENOTDIR") throw taken(verb, folder, "a file there or on the way");
     throw refused(folder, cause);
   }
-  if (names.length > 0) throw taken(verb, folder, `${names.length} entries in it, such as ${names[0]}`);
+  const [first, ...others] = names;
+  if (first !== undefined)
+    throw taken(verb, folder, `one that holds ${[first, ...others.slice(0, 2)].join(", ")}`);
   return true;
 }
 

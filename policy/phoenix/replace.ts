@@ -140,11 +140,10 @@ function ruleMeaning(rule: PhoenixRule) {
   return [type, action, enable, ...words.map((word) => word ?? "")];
 }
 
-/** From the last place to the first, so that what an edit moves is done already. */
 function edit(text: string, changes: readonly Change[]): string {
   const mark = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : "";
   const formattingOptions = formatOf(text);
-  const edited = changes.reduceRight(
+  const edited = changes.reduce(
     (current, { path, wanted }) => applyEdits(current, modify(current, path, wanted, { formattingOptions })),
     text.slice(mark.length),
   );
@@ -153,15 +152,12 @@ function edit(text: string, changes: readonly Change[]): string {
 
 const BYTE_ORDER_MARK = "\uFEFF";
 
-/** As the file's first indented key has it. */
+/** As the file's first indented key has it; line ends are the text's own. */
 function formatOf(text: string): FormattingOptions {
   const indent = /\n([ \t]+)"/.exec(text)?.[1] ?? "  ";
-  const eol = text.includes("\r\n") ? "\r\n" : "\n";
-  return {
-    insertSpaces: !indent.startsWith("\t"),
-    tabSize: indent.startsWith("\t") ? 1 : indent.length,
-    eol,
-  };
+  return indent.startsWith("\t")
+    ? { insertSpaces: false, tabSize: 1 }
+    : { insertSpaces: true, tabSize: indent.length };
 }
 
 function treeOf(text: string): Node {

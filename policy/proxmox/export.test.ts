@@ -11,7 +11,7 @@ import { loadEstate } from "../load.ts";
 import { places } from "../place.ts";
 import { exportEstate } from "./export.ts";
 import { parseFolder } from "./folder.ts";
-import type { Node } from "./node.ts";
+import { type Node, nodeOf } from "./node.ts";
 import { phoenixFirewalls } from "./phoenix-json.ts";
 
 /** What reading the exported files gives; Proxmox ignores none of their lines. */
@@ -19,6 +19,8 @@ function nodeOfExport(estate: Estate): Node {
   const texts = new Map(exportEstate(estate).files.map(({ name, text }) => [name, text]));
   const { node, ignored, notes } = parseFolder(texts, "exported");
   assert.deepEqual([ignored, notes], [[], []]);
+  const hardware = ({ host, nics }: Node) => [host, nics.map((nic) => ({ ...nic, position: undefined }))];
+  assert.deepEqual(hardware(node), hardware(nodeOf(estate)));
   return node;
 }
 
