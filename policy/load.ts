@@ -10,6 +10,7 @@ import { StacksFile } from "./phoenix/stacks.ts";
 import { isRefused, validate } from "./phoenix/validate.ts";
 import { describePosition } from "./position.ts";
 import { nodeAt, parseSource, positionOf, type Source } from "./source.ts";
+import { type Budget, MOST_TOKENS } from "./syntax.ts";
 
 /** A file as it was read: its text, and what identifies its bytes. */
 export interface FileText extends Pick<SourceFile, "name" | "bytes" | "sha256"> {
@@ -45,22 +46,33 @@ export function loadEstate(folder: string, texts: FileTexts): Estate {
 
 function declareFiles(texts: FileTexts): PhoenixFiles {
   const faults: Fault[] = [];
-  const host = declare(texts.host, HostFile, faults, firewallTwice);
-  const lxc = declare(texts.lxc, LxcFile, faults, (source) => missingNetworks(source, ["lxc_configs"]));
-  const vm = declare(texts.vm, VmFile, faults, (source) => missingNetworks(source, ["vms"]));
-  const stacks = texts.stacks && declare(texts.stacks, StacksFile, faults);
+  const progress = { faults, budget: { tokens: MOST_TOKENS } };
+  const host = declare(texts.host, HostFile, progress, firewallTwice);
+  const lxc = declare(texts.lxc, LxcFile, progress, (source) => missingNetworks(source, ["lxc_configs"]));
+  const vm = declare(texts.vm, VmFile, progress, (source) => missingNetworks(source, ["vms"]));
+  const stacks = texts.stacks && declare(texts.stacks, StacksFile, progress);
   if (faults.length > 0 || !host || !lxc || !vm) throw errorOf(faults);
   return { host, lxc, vm, ...(stacks && { stacks }) };
 }
 
-/** One file, parsed, validated and checked by itself; its faults are added, as many as can be told at once. */
+/** What the files read so far have shown and used. */
+interface Progress {
+  readonly faults: Fault[];
+  readonly budget: Budget;
+}
+
+/**
+ * One file, parsed, validated and checked by itself; its faults are added, as many as can be told at once. Not read where
+ * an earlier one was too much.
+ */
 function declare<S extends z.ZodType>(
   { name, text }: FileText,
   schema: S,
-  faults: Fault[],
+  { faults, budget }: Progress,
   check: (source: Source) => readonly Fault[] = () => [],
 ): Declared<z.infer<S>> | undefined {
-  const source = parseSource(name, text);
+  if (budget.tokens < 0) return undefined;
+  const source = parseSource(name, text, budget);
   if (isRefused(source)) {
     for (const fault of source) faults.push(fault);
     return undefined;

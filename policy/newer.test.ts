@@ -249,3 +249,30 @@ test("traefik.enable=false routes nothing, and ports that disagree are a finding
   });
   assert.match(notes.find((note) => note.control === "CFG-001")?.message ?? "", /port 3001, ports have 3000/);
 });
+
+test("misspelt keys of a stack's service and of its labels are findings; what Traefik has beside them is not", () => {
+  const { notes } = newerWith(({ stacks }) => {
+    const { qdrant } = stacks.docker_stacks.qdrant_service.environments.production.services;
+    qdrant.traefik_label = [];
+    qdrant.image = "qdrant";
+    qdrant.traefik_labels.push(
+      "traefik.http.router.vectors.rule=Host(`x.internal.thinkheads.ai`)",
+      "traefik.http.services.vectors.loadbalancer.server.prot=6333",
+      "traefik.http.routers.vectors.priority=1",
+      "traefik.http.services.vectors.loadbalancer.passhostheader=true",
+      "traefik.tcp.routers.vectors.rule=HostSNI(`*`)",
+      "com.example.owner=agents",
+    );
+  });
+  assert.deepEqual(
+    notes.map(
+      ({ control, position, message }) =>
+        `${control} ${position.pointer.split("/").slice(7).join("/")} ${message}`,
+    ),
+    [
+      'CFG-001 traefik_labels/5 "traefik.http.router.vectors.rule" is no label that is read; the nearest is "traefik.http.routers.*.rule"',
+      'CFG-001 traefik_labels/6 "traefik.http.services.vectors.loadbalancer.server.prot" is no label that is read; the nearest is "traefik.http.services.*.loadbalancer.server.port"',
+      'CFG-001 traefik_label "traefik_label" is no key of a stack\'s service; the nearest is "traefik_labels"',
+    ],
+  );
+});

@@ -50,6 +50,26 @@ const findings: readonly Row[] = [
     /"polcy" is no key of the host's firewall/,
   ],
   [
+    "a misspelt portainer_hostname",
+    ({ host }) => {
+      host.portainer_api = { ...host.portainer_api, portainer_hostnme: `p.${INTERNAL}` };
+    },
+    "/portainer_api/portainer_hostnme",
+    /"portainer_hostnme" is no key of portainer_api; the nearest is "portainer_hostname"/,
+  ],
+  [
+    "a misspelt firewall under shared_volumes",
+    ({ host }) => (host.shared_volumes = { firewal: {}, ssl: {} }),
+    "/shared_volumes/firewal",
+    /"firewal" is no key of shared_volumes; the nearest is "firewall"/,
+  ],
+  [
+    "a misspelt bridge of the VMs",
+    ({ vm }) => (vm.vm_defaults.network_brige = "vmbr1"),
+    "/vm_defaults/network_brige",
+    /"network_brige" is no key of vm_defaults; the nearest is "network_bridge"/,
+  ],
+  [
     "a route under an external name",
     ({ host }) => (host.portainer_api.portainer_hostname = "portainer.phoenix.thinkheads.ai"),
     "/portainer_api/portainer_hostname",

@@ -5,13 +5,27 @@ import type { Position } from "./estate.ts";
 export interface Lines {
   readonly file: string;
   /** Offset of each line's first character. */
-  readonly starts: readonly number[];
+  readonly starts: Uint32Array;
 }
 
 export function linesOf(file: string, text: string): Lines {
-  const starts = [0];
-  for (const { 0: end, index } of text.matchAll(/\r\n|\n|\r/g)) starts.push(index + end.length);
+  const starts = new Uint32Array(countBreaks(text) + 1);
+  for (let at = 0, line = 1; at < text.length; at++) if (breaksAfter(text, at)) starts[line++] = at + 1;
   return { file, starts };
+}
+
+function countBreaks(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at++) if (breaksAfter(text, at)) count++;
+  return count;
+}
+
+const [LF, CR] = [0x0a, 0x0d];
+
+/** Whether the character here is the last of a line. */
+function breaksAfter(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code === LF || (code === CR && text.charCodeAt(at + 1) !== LF);
 }
 
 /** Line and column from 1 of an offset, in UTF-16 units as editors count. */

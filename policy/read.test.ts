@@ -187,7 +187,66 @@ test("10,000 levels and millions of tokens are refused", (context) => {
   writeFileSync(join(root, FILE_NAMES.vm), '{"a":'.repeat(10_000));
   assert.match(errorOf(root).message, /json:1:1001: expected at most 200 levels of nesting/);
   writeFileSync(join(root, FILE_NAMES.vm), `[${"0,".repeat(16_000_000)}0]`);
-  assert.match(errorOf(root).message, /at most 4000000 tokens/);
+  assert.match(errorOf(root).message, /at most 3600000 tokens in the files together/);
+});
+
+test("a run of blanks, a string and a word of a million characters are refused; bytes that no one reads cost no time", (context) => {
+  const root = checkout(context, ".");
+  const text = referenceText("vm");
+  const lastLine = text.split("\n").length;
+  const rows: [string, RegExp][] = [
+    [`${text}${"\n".repeat(2_000_000)}`, new RegExp(`json:${lastLine - 1}:2: `)],
+    [`{"vms": [], "note": "${"\\n".repeat(600_000)}"}`, /json:1:21: /],
+    ["\0".repeat(2_000_000), /json:1:1: /],
+  ];
+  for (const [spoilt, place] of rows) {
+    writeFileSync(join(root, FILE_NAMES.vm), spoilt);
+    const { message } = errorOf(root);
+    assert.match(message, place);
+    assert.match(message, /at most 1000000 characters in a string, a word or a run of blanks, found more/);
+  }
+  writeFileSync(join(root, FILE_NAMES.vm), `${text}${" ".repeat(999_990)}`);
+  assert.equal(readEstate(root).guests.length, 8);
+});
+
+test("tokens are counted over all files, and the one too many is told once", (context) => {
+  const root = checkout(context, ".");
+  const crowd = `"crowd": [${"0,".repeat(1_700_000)}0],`;
+  for (const name of [FILE_NAMES.lxc, FILE_NAMES.vm]) {
+    writeFileSync(join(root, name), readFileSync(join(root, name), "utf8").replace("{", `{${crowd}`));
+  }
+  assert.match(errorOf(root).message, /^phoenix_vm_configs\.json:1:\d+: expected at most 3600000 tokens/);
+});
+
+test("many guests, records and labels take no time squared", (context) => {
+  const root = checkout(context, ".");
+  const host = JSON.parse(referenceText("host"));
+  const lxc = JSON.parse(referenceText("lxc"));
+  const vm = JSON.parse(referenceText("vm"));
+  host.network.interfaces.address = "10.0.0.13/16";
+  host.network.default_subnet = "10.0.0.0/16";
+  host.dns_server.authoritative_zones[1].records.push(
+    ...Array.from({ length: 20_000 }, (_, index) => ({ hostname: `r${index}`, ip_internal: "10.0.0.13" })),
+  );
+  for (let index = 0; index < 5_000; index++) {
+    const ip = `10.0.${1 + Math.floor(index / 200)}.${1 + (index % 200)}/16`;
+    lxc.lxc_configs[20_000 + index] = { name: `g${index}`, network_config: { ip } };
+  }
+  vm.vms[2].docker_stacks = ["app"];
+  const labels = Array.from({ length: 20_000 }, (_, index) => [
+    `traefik.http.routers.r${index}.rule=Host(\`s${index}.internal.thinkheads.ai\`)`,
+    `traefik.http.services.r${index}.loadbalancer.server.port=${1 + index}`,
+  ]).flat();
+  labels.push(`traefik.http.routers.r.rule=${"Host(".repeat(190_000)}`);
+  const services = { web: { traefik_labels: labels } };
+  const stacks = { docker_stacks: { app: { environments: { production: { services } } } } };
+  for (const [name, value] of Object.entries({ host, lxc, vm, stacks }))
+    writeFileSync(join(root, FILE_NAMES[name as keyof typeof FILE_NAMES]), JSON.stringify(value));
+  const before = process.threadCpuUsage();
+  const { guests, routes } = readEstate(root);
+  const { user, system } = process.threadCpuUsage(before);
+  assert.deepEqual([guests.length, routes.length], [5_008, 20_004]);
+  assert.ok(user + system < 5_000_000, "it took 5 s or more");
 });
 
 test("100,000 rules are read; 100,000 wrong ones are counted", (context) => {

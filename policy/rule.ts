@@ -292,5 +292,7 @@ type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
 /** Without the keys whose value is undefined. */
 function compact<T extends object>(value: T): Given<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as Given<T>;
+  const given: Partial<T> = {};
+  for (const key of Object.keys(value) as (keyof T)[]) if (value[key] !== undefined) given[key] = value[key];
+  return given as Given<T>;
 }

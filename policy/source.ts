@@ -1,9 +1,9 @@
-import { findNodeAtLocation, getNodeValue, type JSONPath, type Node } from "jsonc-parser";
+import { getNodeValue, type JSONPath, type Node } from "jsonc-parser";
 import type { Position } from "./estate.ts";
 import type { Fault } from "./fault.ts";
 import { type Lines, linesOf, positionAt } from "./position.ts";
 import { REDACTED, type SecretNode, secretsIn } from "./secret.ts";
-import { parseTreeStrictly } from "./syntax.ts";
+import { type Budget, MOST_TOKENS, parseTreeStrictly } from "./syntax.ts";
 
 /** A JSON file that was read: no secret is left in it. Positions are those of the file as it was. */
 export interface Source {
@@ -19,10 +19,14 @@ export interface Source {
  * Reads JSON strictly (RFC 8259: no comments, no trailing commas; and no duplicate keys) and redacts it. Faults name
  * kinds of tokens and keys read before the first error, never other text: near an error nobody knows what is a secret.
  */
-export function parseSource(file: string, raw: string): Source | readonly Fault[] {
+export function parseSource(
+  file: string,
+  raw: string,
+  budget: Budget = { tokens: MOST_TOKENS },
+): Source | readonly Fault[] {
   const text = raw.startsWith("\uFEFF") ? raw.slice(1) : raw;
   const lines = linesOf(file, text);
-  const root = parseTreeStrictly(lines, text);
+  const root = parseTreeStrictly(lines, text, budget);
   if (!("type" in root)) return root;
   const duplicates: Fault[] = [];
   findDuplicates(root, [], lines, duplicates);
@@ -39,14 +43,39 @@ export function valueOf(source: Source): unknown {
 
 /** The node at a path; undefined where the file has none. */
 export function nodeAt(source: Source, path: JSONPath): Node | undefined {
-  return findNodeAtLocation(source.root, path);
+  let found: Node | undefined = source.root;
+  for (const segment of path) found = found && childOf(found, segment);
+  return found;
+}
+
+/** From so many keys on an index is quicker than a look at each. */
+const MANY_KEYS = 32;
+const INDEXES = new WeakMap<Node, ReadonlyMap<unknown, Node>>();
+
+/** An object's value by its key, an array's by its index. */
+function childOf(node: Node, segment: string | number): Node | undefined {
+  const { children = [] } = node;
+  if (node.type === "array") return typeof segment === "number" ? children[segment] : undefined;
+  if (children.length < MANY_KEYS)
+    return children.find(({ children: [key] = [] }) => key?.value === segment)?.children?.[1];
+  const index = INDEXES.get(node) ?? indexOf(children);
+  INDEXES.set(node, index);
+  return index.get(segment);
+}
+
+function indexOf(properties: readonly Node[]): ReadonlyMap<unknown, Node> {
+  return new Map(
+    properties.flatMap(({ children: [key, value] = [] }): [unknown, Node][] =>
+      value ? [[key?.value, value]] : [],
+    ),
+  );
 }
 
 /** Where the value at a path stands; what is missing stands where its nearest container begins. */
 export function positionOf(source: Source, path: JSONPath): Position {
   let found = source.root;
   for (const segment of path) {
-    const next = findNodeAtLocation(found, [segment]);
+    const next = childOf(found, segment);
     if (!next) break;
     found = next;
   }

@@ -55,11 +55,12 @@ function routesIn(
       traefik_labels.map((label, index) => [keyOf(label), { text: valueOf(label), index }]),
     );
     if (labels.get("traefik.enable")?.text === "false") continue;
+    const servers = [...labels.keys()].flatMap((key) => SERVER_PORT.exec(key)?.[1] ?? []);
     for (const [key, { text, index }] of labels) {
       const router = /^traefik\.http\.routers\.([^.]+)\.rule$/.exec(key)?.[1];
       if (router === undefined) continue;
       const position = positionOf(source, [...path, index]);
-      const { port, tls } = targetOf(labels, router);
+      const { port, tls } = targetOf(labels, router, servers);
       const hosts = hostsOf(text);
       if (port === undefined || hosts === undefined) {
         notes.push(
@@ -79,10 +80,15 @@ function routesIn(
 
 type Labels = ReadonlyMap<string, { readonly text: string; readonly index: number }>;
 
-function targetOf(labels: Labels, router: string): { port: number | undefined; tls: boolean } {
-  const ports = [...labels.keys()].flatMap((key) => SERVER_PORT.exec(key)?.[1] ?? []);
+/** `servers`: the services of these labels that have a port. */
+function targetOf(
+  labels: Labels,
+  router: string,
+  servers: readonly string[],
+): { port: number | undefined; tls: boolean } {
   const service =
-    labels.get(`traefik.http.routers.${router}.service`)?.text ?? (ports.length === 1 ? ports[0] : router);
+    labels.get(`traefik.http.routers.${router}.service`)?.text ??
+    (servers.length === 1 ? servers[0] : router);
   const server = `traefik.http.services.${service}.loadbalancer.server`;
   const port = Number(labels.get(`${server}.port`)?.text);
   const tls = labels.get(`${server}.scheme`)?.text === "https";
@@ -91,9 +97,12 @@ function targetOf(labels: Labels, router: string): { port: number | undefined; t
 
 const SERVER_PORT = /^traefik\.http\.services\.([^.]+)\.loadbalancer\.server\.port$/;
 
+/** No bracket within: a search for the closing one from each of many opening ones would take its time squared. */
+const HOST = /Host\(([^()]*)\)/g;
+
 /** The names of a rule that is hosts alone; undefined where anything but the name decides (R4 wants the name alone). */
 function hostsOf(rule: string): string[] | undefined {
-  const hosts = [...rule.matchAll(/Host\(([^)]*)\)/g)].flatMap(([, list = ""]) =>
+  const hosts = [...rule.matchAll(HOST)].flatMap(([, list = ""]) =>
     list.split(",").map((host) =>
       host
         .trim()
@@ -101,7 +110,7 @@ function hostsOf(rule: string): string[] | undefined {
         .toLowerCase(),
     ),
   );
-  const rest = rule.replaceAll(/Host\([^)]*\)/g, "").replaceAll(/[\s|()]/g, "");
+  const rest = rule.replaceAll(HOST, "").replaceAll(/[\s|()]/g, "");
   return rest === "" && hosts.length > 0 && hosts.every(isHostname) ? hosts : undefined;
 }
 

@@ -1,5 +1,4 @@
 import {
-  createScanner,
   getLocation,
   type JSONPath,
   type Node,
@@ -10,20 +9,12 @@ import {
 import type { Fault } from "./fault.ts";
 import { type Lines, positionAt } from "./position.ts";
 
-/** jsonc-parser's SyntaxKind, an ambient const enum that this compiler's settings can't name. */
-const TOKEN = {
-  openBrace: 1,
-  closeBrace: 2,
-  openBracket: 3,
-  closeBracket: 4,
-  lineBreak: 14,
-  blank: 15,
-  end: 17,
-};
 /** Real files nest about 8 deep; the parser recurses, and 10,000 levels would end its stack. */
 const DEEPEST = 200;
 /** Real files have some ten thousand, and 100,000 rules 3.2 million; each costs up to 200 bytes of tree or of errors. */
-const MOST_TOKENS = 4_000_000;
+export const MOST_TOKENS = 3_600_000;
+/** The parser puts blanks and escapes together character by character, 70 bytes each. */
+const LONGEST = 1_000_000;
 /** One wrong character is often several errors; after so many lines nobody reads on. */
 const MOST_LINES = 20;
 
@@ -48,9 +39,14 @@ const EXPECTED: Record<string, string> = {
   InvalidCharacter: "an escape in place of a control character",
 };
 
+/** Tokens that the files of one estate may still have. Reading a file takes its own. */
+export interface Budget {
+  tokens: number;
+}
+
 /** The text as a tree, or every place where it is no JSON, one a line. Bounded in time, depth and memory. */
-export function parseTreeStrictly(lines: Lines, text: string): Node | readonly Fault[] {
-  const tooMuch = excess(lines, text);
+export function parseTreeStrictly(lines: Lines, text: string, budget: Budget): Node | readonly Fault[] {
+  const tooMuch = excess(lines, text, budget);
   if (tooMuch) return [tooMuch];
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false });
@@ -84,25 +80,70 @@ function pathBefore(text: string, offset: number): JSONPath {
   return getLocation(text, offset - 1).path.filter((segment) => segment !== "");
 }
 
-/** The bracket that nests too deep, or the token that is one too many: found by a scanner, which does not recurse. */
-function excess(lines: Lines, text: string): Fault | undefined {
-  const scanner = createScanner(text, false);
+/** The token that nests too deep, is one too many or too long: found by a walk that neither recurses nor copies. */
+function excess(lines: Lines, text: string, budget: Budget): Fault | undefined {
   let depth = 0;
-  let tokens = 0;
-  for (let token = scanner.scan(); token !== TOKEN.end; token = scanner.scan()) {
-    if (token === TOKEN.openBrace || token === TOKEN.openBracket) depth++;
-    else if (token === TOKEN.closeBrace || token === TOKEN.closeBracket) depth--;
-    if (token !== TOKEN.lineBreak && token !== TOKEN.blank) tokens++;
-    if (depth <= DEEPEST && tokens <= MOST_TOKENS) continue;
+  let end = 0;
+  for (let start = 0; start < text.length; start = end) {
+    end = tokenEnd(text, start);
+    const first = text.charCodeAt(start);
+    if (first === OPEN_BRACE || first === OPEN_BRACKET) depth++;
+    else if (first === CLOSE_BRACE || first === CLOSE_BRACKET) depth--;
+    if (!isBlank(first)) budget.tokens--;
+    if (depth <= DEEPEST && budget.tokens >= 0 && end - start <= LONGEST) continue;
     return {
       code: "json-syntax",
-      position: positionAt(lines, scanner.getTokenOffset(), []),
-      expected: depth > DEEPEST ? `at most ${DEEPEST} levels of nesting` : `at most ${MOST_TOKENS} tokens`,
+      position: positionAt(lines, start, []),
+      expected: bound(depth, budget),
       actual: "more",
-      remedy: "Give a Phoenix file: they nest about 8 deep.",
+      remedy: "Give a Phoenix file: they have a few dozen KiB and nest about 8 deep.",
     };
   }
   return undefined;
+}
+
+function bound(depth: number, { tokens }: Budget): string {
+  if (depth > DEEPEST) return `at most ${DEEPEST} levels of nesting`;
+  return tokens < 0
+    ? `at most ${MOST_TOKENS} tokens in the files together`
+    : `at most ${LONGEST} characters in a string, a word or a run of blanks`;
+}
+
+const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
+const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
+const PUNCTUATION = new Set([OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET, COMMA, COLON]);
+
+/** Where the token, or the run of blanks, that starts here ends. A string ends on its line, as the parser has it. */
+function tokenEnd(text: string, start: number): number {
+  const first = text.charCodeAt(start);
+  let end = start + 1;
+  if (PUNCTUATION.has(first)) return end;
+  if (isBlank(first)) {
+    while (isBlank(text.charCodeAt(end))) end++;
+    return end;
+  }
+  if (first !== QUOTE) {
+    while (end < text.length && !endsWord(text.charCodeAt(end))) end++;
+    return end;
+  }
+  for (; end < text.length && !isLineBreak(text.charCodeAt(end)); end++) {
+    const code = text.charCodeAt(end);
+    if (code === QUOTE) return end + 1;
+    if (code === BACKSLASH) end++;
+  }
+  return Math.min(end, text.length);
+}
+
+function endsWord(code: number): boolean {
+  return code === QUOTE || isBlank(code) || PUNCTUATION.has(code);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09 || isLineBreak(code);
+}
+
+function isLineBreak(code: number): boolean {
+  return code === 0x0a || code === 0x0d;
 }
 
 function expectedAt({ error }: ParseError): string {

@@ -2,10 +2,21 @@ import type { JSONPath, Node } from "jsonc-parser";
 import type { Note } from "./estate.ts";
 import type { Declaration, PhoenixFiles } from "./files.ts";
 import { inconsistent } from "./note.ts";
-import { GuestRecord, LxcGuest, NetworkConfig, TraefikService, Vm } from "./phoenix/guest.ts";
-import { DnsServer, HostFile, Interface, Network, StepCa, Zone, ZoneRecord } from "./phoenix/host.ts";
+import { GuestRecord, LxcGuest, NetworkConfig, TraefikService, Vm, VmDefaults } from "./phoenix/guest.ts";
+import {
+  DnsServer,
+  HostFile,
+  Interface,
+  Network,
+  PortainerApi,
+  SharedVolumes,
+  StepCa,
+  Zone,
+  ZoneRecord,
+} from "./phoenix/host.ts";
 import { GuestFirewall, HostFirewall, PhoenixRule } from "./phoenix/rule.ts";
-import { keyPositionOf, nodeAt, type Source } from "./source.ts";
+import { StackService } from "./phoenix/stacks.ts";
+import { keyPositionOf, nodeAt, positionOf, type Source } from "./source.ts";
 
 /** A section whose keys are all known; or, where the files carry much else, only near misses of its keys count. */
 interface Section {
@@ -15,11 +26,67 @@ interface Section {
   readonly open?: boolean;
 }
 
+/** The nearest known name of each key looked for: 100,000 rules may share one mistake. */
+type Names = Map<Section["schema"], Map<string, string | undefined>>;
+
 /** Keys of network sections that nothing reads, with the nearest known name. */
 export function unknownKeys(files: PhoenixFiles, guests: readonly Declaration[]): Note[] {
-  const host = hostSections(files.host.source).flatMap((section) => unknownIn(files.host.source, section));
-  const rest = guests.flatMap((guest) => guestSections(guest).flatMap((s) => unknownIn(guest.source, s)));
-  return [...host, ...rest];
+  const names: Names = new Map();
+  const { source } = files.host;
+  const host = hostSections(source).flatMap((section) => unknownIn(source, section, names));
+  const vms = unknownIn(files.vm.source, VM_DEFAULTS, names);
+  const rest = guests.flatMap((guest) =>
+    guestSections(guest).flatMap((section) => unknownIn(guest.source, section, names)),
+  );
+  return [...host, ...vms, ...rest, ...(files.stacks ? unknownOfStacks(files.stacks.source, names) : [])];
+}
+
+const VM_DEFAULTS: Section = {
+  title: "vm_defaults",
+  schema: VmDefaults,
+  path: ["vm_defaults"],
+  open: true,
+};
+
+function unknownOfStacks(source: Source, names: Names): Note[] {
+  const stacks = ["docker_stacks"];
+  const environments = pathsBelow(source, stacks).flatMap((stack) =>
+    pathsBelow(source, [...stack, "environments"]),
+  );
+  const services = environments.flatMap((environment) => pathsBelow(source, [...environment, "services"]));
+  return services.flatMap((path) => [
+    ...unknownIn(source, { title: "a stack's service", schema: StackService, path, open: true }, names),
+    ...unknownLabels(source, [...path, "traefik_labels"], names),
+  ]);
+}
+
+/** What of Traefik's labels is read, each name of a router or service as `*`; real stacks have many more. */
+const LABELS: Section["schema"] = {
+  shape: {
+    "traefik.enable": true,
+    "traefik.http.routers.*.rule": true,
+    "traefik.http.routers.*.service": true,
+    "traefik.http.services.*.loadbalancer.server.port": true,
+    "traefik.http.services.*.loadbalancer.server.scheme": true,
+  },
+};
+
+function unknownLabels(source: Source, path: JSONPath, names: Names): Note[] {
+  return childrenOf(source, path).flatMap(({ value }, index) => {
+    const label = String(value).split("=", 1)[0]?.trim().toLowerCase() ?? "";
+    const key = label.replace(/^(traefik\.http\.\w+\.)[^.]+/, "$1*");
+    if (Object.hasOwn(LABELS.shape, key)) return [];
+    const near = nearestIn(LABELS, key, names);
+    if (near === undefined) return [];
+    const message = `"${label.slice(0, 100)}" is no label that is read; the nearest is "${near}"`;
+    return [
+      inconsistent(positionOf(source, [...path, index]), message, `Write "${near}", or delete the label.`),
+    ];
+  });
+}
+
+function pathsBelow(source: Source, path: JSONPath): JSONPath[] {
+  return childrenOf(source, path).map(({ children: [key] = [] }) => [...path, String(key?.value)]);
 }
 
 function hostSections(source: Source): Section[] {
@@ -35,6 +102,8 @@ function hostSections(source: Source): Section[] {
     ),
     { title: "dns_server", schema: DnsServer, path: ["dns_server"] },
     { title: "step_ca", schema: StepCa, path: ["step_ca"], open: true },
+    { title: "shared_volumes", schema: SharedVolumes, path: ["shared_volumes"], open: true },
+    { title: "portainer_api", schema: PortainerApi, path: ["portainer_api"], open: true },
     ...eachItem(source, zones, "a zone", Zone),
     ...childrenOf(source, zones).flatMap((_, zone) =>
       eachItem(source, [...zones, zone, "records"], "a record", ZoneRecord),
@@ -61,18 +130,24 @@ function childrenOf(source: Source, path: JSONPath): readonly Node[] {
   return nodeAt(source, path)?.children ?? [];
 }
 
-function unknownIn(source: Source, { title, schema, path, open }: Section): Note[] {
-  const known = Object.keys(schema.shape);
+function unknownIn(source: Source, { title, schema, path, open }: Section, names: Names): Note[] {
   return childrenOf(source, path).flatMap(({ children: [node] = [] }) => {
     const key = String(node?.value);
-    if (known.includes(key)) return [];
-    const near = nearest(key, known);
+    if (Object.hasOwn(schema.shape, key)) return [];
+    const near = nearestIn(schema, key, names);
     if (near === undefined && open) return [];
     const message = `"${key}" is no key of ${title}${near === undefined ? "" : `; the nearest is "${near}"`}`;
     const remedy =
       near === undefined ? "Delete the key: nothing reads it." : `Write "${near}", or delete the key.`;
     return [inconsistent(keyPositionOf(source, [...path, key]), message, remedy)];
   });
+}
+
+function nearestIn(schema: Section["schema"], key: string, names: Names): string | undefined {
+  const seen = names.get(schema) ?? new Map<string, string | undefined>();
+  names.set(schema, seen);
+  if (!seen.has(key)) seen.set(key, nearest(key, Object.keys(schema.shape)));
+  return seen.get(key);
 }
 
 /** The known name within two edits (a third of the key where it is short). */

@@ -72,9 +72,11 @@ export const Vm = z.looseObject({
 });
 export type Vm = z.infer<typeof Vm>;
 
+export const VmDefaults = z.looseObject({ network_bridge: Word.optional() });
+
 /** `phoenix_vm_configs.json`. */
 export const VmFile = z.looseObject({
-  vm_defaults: z.looseObject({ network_bridge: Word.optional() }).optional(),
+  vm_defaults: VmDefaults.optional(),
   vms: z.array(Vm),
 });
 export type VmFile = z.infer<typeof VmFile>;

@@ -44,7 +44,9 @@ export const StepCa = z.looseObject({
   provisioner_name: Text.optional(),
 });
 
-const PortainerApi = z.looseObject({ portainer_hostname: DnsName.optional() });
+export const SharedVolumes = z.looseObject({ firewall: HostFirewall.optional() });
+
+export const PortainerApi = z.looseObject({ portainer_hostname: DnsName.optional() });
 
 /** `phoenix_hypervisor_config.json`. The firewall stands in one of two places, never in both. */
 export const HostFile = z.looseObject({
@@ -52,7 +54,7 @@ export const HostFile = z.looseObject({
   domain_name: ZoneName.optional(),
   network: Network,
   firewall: HostFirewall.optional(),
-  shared_volumes: z.looseObject({ firewall: HostFirewall.optional() }).optional(),
+  shared_volumes: SharedVolumes.optional(),
   dns_server: DnsServer.optional(),
   step_ca: StepCa.optional(),
   portainer_api: PortainerApi.optional(),

@@ -1,8 +1,8 @@
 import { z } from "zod";
 
-const Service = z.looseObject({ traefik_labels: z.array(z.string()).optional() });
+export const StackService = z.looseObject({ traefik_labels: z.array(z.string()).optional() });
 
-const Environment = z.looseObject({ services: z.record(z.string(), Service).optional() });
+const Environment = z.looseObject({ services: z.record(z.string(), StackService).optional() });
 
 const Stack = z.looseObject({ environments: z.record(z.string(), Environment).optional() });
 
