@@ -245,6 +245,11 @@ test("trap 1: a group's name of more than 18 characters opens the guest that use
   assert.equal(verdictOn(files, TO_101), "accept");
 });
 
+test("trap 1: a guest's further NICs are open with its first", () => {
+  const files = { "cluster.fw": group("IN DROP -source +guest/lan"), "100.fw": GUEST };
+  for (const to of ["100", "100i1", "100i2"]) assert.equal(verdictOn(files, { ...TO_101, to }), "accept", to);
+});
+
 test("trap 1: after a failed owner the group's later users have its IN rules as far as they came, and no OUT chain", () => {
   const lost = group(
     "IN ACCEPT -p tcp -dport 80",
@@ -269,7 +274,7 @@ test("trap 1: where the host used it first, guests keep IN and lose OUT", () => 
 });
 
 test("trap 2: on the host a group that is not entered accepts what bears an earlier hop's mark", () => {
-  const files = { "cluster.fw": group("IN DROP"), "100.fw": "[OPTIONS]\nenable: 1\n" };
+  const files = { "cluster.fw": group("IN ACCEPT -p tcp -dport 1"), "100.fw": "[OPTIONS]\nenable: 1\n" };
   const used = { ...files, "host.fw": "[RULES]\nGROUP gg -i vmbr9\n" };
   const toHost: Flow = { ...TO_101, from: "100", to: "host", dest: "172.16.1.2" };
   assert.equal(verdictOn(files, toHost), "drop", "without the rule");
