@@ -157,7 +157,7 @@ IN ACCEPT -p 47
 /** A file of each kind with something of every section. */
 export const FIREWALL_TEXTS = { cluster: CLUSTER, host: HOST, guest: GUEST } as const;
 
-/** A container, a VM and the host as their hardware describes them. */
+/** A container, a VM, the cluster and the host as their own files describe them. */
 export const HARDWARE_TEXTS = {
   "101.conf": `arch: amd64
 hostname: nginx
@@ -172,6 +172,25 @@ net0: name=eth0,bridge=vmbr9,hwaddr=52:54:00:67:89:B5
 cipassword: none
 net0: virtio=52:54:00:10:00:01,bridge=vmbr0,firewall=1
 net2: model=e1000,macaddr=52:54:00:10:00:02,bridge=vmbr0,firewall=0
+`,
+  "corosync.conf": `nodelist {
+  node {
+    name: one
+    nodeid: 1
+    ring0_addr: 10.0.0.13
+    ring1_addr: 2001:db8::13
+  }
+  node {
+    name: two
+    nodeid: 2
+    ring0_addr: 10.0.0.14
+    ring1_addr: two.example
+  }
+}
+totem {
+  transport: udp
+  version: 2
+}
 `,
   interfaces: `auto lo
 iface lo inet loopback
@@ -264,6 +283,11 @@ export const FIREWALL_WORDS: Samples = [
   "10.0.0.0/33",
   "::ffff:1.2.3.4",
   "dc/",
+  "node {\n",
+  "}\n",
+  "ring0_addr: ",
+  "net1: virtio=52:54:00:10:00:01,bridge=vmbr0",
+  "iface vmbr1 inet static",
   "+",
   "-",
   ":",
