@@ -1,4 +1,4 @@
-import { parentPort, workerData } from "node:worker_threads";
+import { writeSync } from "node:fs";
 import { type Outcome, tryInput } from "./check.ts";
 import { mutate, mutateJson, randomOf, withSecret, withSecretLine } from "./mutate.ts";
 import type { Reader, Subject } from "./readers.ts";
@@ -15,9 +15,13 @@ export interface Job {
   readonly names: readonly string[];
   readonly module: string;
   readonly scratch: string;
-  /** Reader and input at work, and a count that grows with each reading. */
-  readonly progress: Int32Array;
 }
+
+/** What the process that reads tells of itself before each reading, for the one that may have to end it. */
+export const PROGRESS = { descriptor: 3, fields: 3 } as const;
+
+/** The reader's and the input's number, and a count that grows with each reading. */
+const progress = new Uint32Array(PROGRESS.fields);
 
 export interface Input {
   readonly subject: Subject;
@@ -40,7 +44,8 @@ export type Report =
       readonly index: number;
       readonly reason: string;
       readonly file: string;
-      readonly bytes: Uint8Array;
+      /** In base64. */
+      readonly bytes: string;
     };
 
 /** Input number `index` of a reader: the same for the same seed and corpora. */
@@ -71,33 +76,33 @@ async function work(job: Job): Promise<void> {
 }
 
 /** Ends at the reader's first failure: the next are mostly the same. */
-function fuzz({ seed, from, count, seconds, progress }: Job, place: number, reader: Reader): void {
+function fuzz({ seed, from, count, seconds }: Job, place: number, reader: Reader): void {
   const since = performance.now();
   let [inputs, refused, slowestMs, passedMs] = [0, 0, 0, 0];
   let failure: string | undefined;
   for (let index = from; index < from + count && passedMs < seconds * 1000 && !failure; index++) {
-    Atomics.store(progress, 0, place);
-    Atomics.store(progress, 1, index);
+    progress.set([place, index]);
     const input = inputOf(reader, seed, index);
-    const { tookMs, ...outcome } = timed(input, progress);
+    const { tookMs, ...outcome } = timed(input);
     failure = outcome.failure;
     inputs++;
     if (outcome.refused) refused++;
     slowestMs = Math.max(slowestMs, tookMs);
     passedMs = performance.now() - since;
-    if (failure) fail(reader.name, index, failure, input, progress);
+    if (failure) fail(reader.name, index, failure, input);
   }
   report({ kind: "tally", reader: reader.name, inputs, refused, seconds: passedMs / 1000, slowestMs });
 }
 
-function fail(reader: string, index: number, reason: string, input: Input, progress: Int32Array): void {
-  const bytes = minimized(input, reason, progress);
+function fail(reader: string, index: number, reason: string, input: Input): void {
+  const bytes = minimized(input, reason).toString("base64");
   report({ kind: "failure", reader, index, reason, file: input.subject.file, bytes });
 }
 
 /** Where the clock says too long, the processor's time of a second reading decides: other work may have halted it. */
-function timed({ subject, bytes, hasSecret }: Input, progress: Int32Array): Outcome & { tookMs: number } {
-  Atomics.add(progress, 2, 1);
+function timed({ subject, bytes, hasSecret }: Input): Outcome & { tookMs: number } {
+  progress[2] = (progress[2] ?? 0) + 1;
+  writeSync(PROGRESS.descriptor, progress, 0, progress.byteLength, 0);
   const since = performance.now();
   const outcome = tryInput(subject, bytes, hasSecret);
   const tookMs = performance.now() - since;
@@ -115,14 +120,14 @@ const SLOW = `longer than ${SLOW_MS} ms`;
  * The input with halves, quarters, ... left out as long as the same kind of failure stays. A told secret stays whole:
  * without its key it is none.
  */
-function minimized(input: Input, reason: string, progress: Int32Array): Buffer {
+function minimized(input: Input, reason: string): Buffer {
   const until = performance.now() + MINIMIZE_MS;
   let { bytes } = input;
   if (input.hasSecret) return bytes;
   for (let size = bytes.length >> 1; size >= 1; size >>= 1)
     for (let at = 0; at < bytes.length && performance.now() < until; ) {
       const shorter = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + size)]);
-      if (kindOf(timed({ ...input, bytes: shorter }, progress).failure) === kindOf(reason)) bytes = shorter;
+      if (kindOf(timed({ ...input, bytes: shorter }).failure) === kindOf(reason)) bytes = shorter;
       else at += size;
     }
   return bytes;
@@ -135,8 +140,9 @@ function kindOf(failure: string | undefined): string | undefined {
     .join();
 }
 
+/** At once: a reader that hangs next would keep it back. */
 function report(message: Report): void {
-  parentPort?.postMessage(message);
+  writeSync(1, `${JSON.stringify(message)}\n`);
 }
 
-if (parentPort) await work(workerData as Job);
+if (import.meta.main) await work(JSON.parse(process.argv[2] ?? "") as Job);

@@ -20,15 +20,19 @@ interface Ended {
   readonly output: string;
 }
 
-/** Runs the fuzzer, and ends it where it does not end itself. */
+/** Runs the fuzzer, and ends it with its child where it does not end itself. */
 async function fuzz(args: readonly string[], folder: string, seconds: number, priority = 0): Promise<Ended> {
   const env = { ...process.env, TMPDIR: folder };
-  const child = spawn(process.execPath, [FUZZ, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [FUZZ, ...args], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   if (child.pid !== undefined) setPriority(child.pid, priority);
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
-  const end = setTimeout(() => child.kill("SIGKILL"), seconds * 1000 + SPARE_MS);
+  const end = setTimeout(() => child.pid && process.kill(-child.pid, "SIGKILL"), seconds * 1000 + SPARE_MS);
   const { promise, resolve } = Promise.withResolvers<number | null>();
   child.on("close", resolve);
   const status = await promise;

@@ -1,11 +1,12 @@
 /** Random bytes and mutated files through every reader, against the pace of a million inputs in ten minutes. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { Worker } from "node:worker_threads";
-import { inputOf, type Job, readersFrom, type Report } from "./engine.ts";
+import { createInterface } from "node:readline";
+import { inputOf, type Job, PROGRESS, readersFrom, type Report } from "./engine.ts";
 import { HAS_SHARED } from "./readers.ts";
 
 const ANCHOR_PER_SECOND = 1_000_000 / 600;
@@ -31,7 +32,7 @@ type Tally = Omit<Extract<Report, { kind: "tally" }>, "kind">;
 async function main(): Promise<number> {
   const options = {
     count: { type: "string", default: "1000000" },
-    seconds: { type: "string", default: "Infinity" },
+    seconds: { type: "string", default: "1000000000" },
     seed: { type: "string", default: String(Date.now() % 1_000_000_000) },
     from: { type: "string", default: "0" },
     reader: { type: "string", multiple: true },
@@ -54,7 +55,6 @@ async function main(): Promise<number> {
     names: values.reader ?? [],
     module: pathToFileURL(resolve(values.readers)).href,
     scratch,
-    progress: new Int32Array(new SharedArrayBuffer(12)),
   };
   console.log(`seed ${job.seed}, ${HAS_SHARED ? "with" : "without"} the texts of ../shared`);
   try {
@@ -68,57 +68,81 @@ async function main(): Promise<number> {
   }
 }
 
-/** The readers work in a thread, so that one which hangs or takes all memory can be ended and named. */
+/** The readers work in a process of their own, so that one which hangs or takes all memory can be ended and named. */
 async function run(job: Job): Promise<{ tallies: Tally[]; failures: Failure[] }> {
   const tallies: Tally[] = [];
   const failures: Failure[] = [];
-  const worker = new Worker(new URL("engine.ts", import.meta.url), {
-    workerData: job,
-    resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MIB },
-  });
-  worker.on("message", (report: Report) => {
+  const progress = openSync(join(job.scratch, "progress"), "w+");
+  const engine = fileURLToPath(new URL("engine.ts", import.meta.url));
+  const args = [`--max-old-space-size=${MOST_HEAP_MIB}`, engine, JSON.stringify(job)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe", progress] });
+  const { stdout, stderr } = child;
+  if (!stdout || !stderr) throw new TypeError("a child without its pipes");
+  createInterface(stdout).on("line", (line) => {
+    const report = JSON.parse(line) as Report;
     if (report.kind === "failure") failures.push(report);
     else {
       tallies.push(report);
       printTally(report);
     }
   });
+  let said = "";
+  stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
   const { promise: ended, resolve: end } = Promise.withResolvers<string | undefined>();
-  worker.on("error", (error) => end(`the readers' thread ended: ${String(error)}`));
-  worker.on("exit", () => end(undefined));
-  const watch = setInterval(hangWatch(job.progress, end), 250);
+  child.on("close", (code, signal) =>
+    end(code === 0 ? undefined : `the readers' process ended with ${signal ?? code}: ${causeIn(said)}`),
+  );
+  const watch = setInterval(
+    hangWatch(progress, (reason) => {
+      end(reason);
+      child.kill("SIGKILL");
+    }),
+    250,
+  );
   const reason = await ended;
   clearInterval(watch);
-  await worker.terminate();
-  if (reason !== undefined) failures.push(await atWork(job, reason));
+  if (reason !== undefined) failures.push(await atWork(job, progress, reason));
+  closeSync(progress);
   return { tallies, failures };
 }
 
+/** What a dying process says first is why. */
+function causeIn(said: string): string {
+  return said.split("\n").find((line) => /error/i.test(line)) ?? said.slice(0, 500);
+}
+
+function readProgress(descriptor: number): Uint32Array {
+  const fields = new Uint32Array(PROGRESS.fields);
+  readSync(descriptor, fields, 0, fields.byteLength, 0);
+  return fields;
+}
+
 /** Tells once that one reading lasts too long. */
-function hangWatch(progress: Int32Array, tell: (reason: string) => void): () => void {
+function hangWatch(descriptor: number, tell: (reason: string) => void): () => void {
   let seen = { count: -1, since: performance.now() };
   return () => {
-    const count = Atomics.load(progress, 2);
+    const count = readProgress(descriptor)[2] ?? 0;
     if (count !== seen.count) seen = { count, since: performance.now() };
     else if (performance.now() - seen.since > HANG_MS) tell(`a hang: no end after ${HANG_MS} ms`);
   };
 }
 
-/** The input that the ended thread was reading, made again. */
-async function atWork(job: Job, reason: string): Promise<Failure> {
-  const [place = 0, index = 0] = job.progress;
+/** The input that the ended process was reading, made again. */
+async function atWork(job: Job, descriptor: number, reason: string): Promise<Failure> {
+  const [place = 0, index = 0] = readProgress(descriptor);
   const reader = (await readersFrom(job))[place];
   if (!reader) throw new TypeError(`no reader ${place}`);
   const { subject, bytes } = inputOf(reader, job.seed, index);
-  return { reader: reader.name, index, reason, file: subject.file, bytes };
+  return { reader: reader.name, index, reason, file: subject.file, bytes: bytes.toString("base64") };
 }
 
 function write({ reader, index, reason, file, bytes }: Failure, folder: string, { seed }: Job): void {
   const path = join(folder, `${reader}-${file}`);
-  writeFileSync(path, bytes);
+  const content = Buffer.from(bytes, "base64");
+  writeFileSync(path, content);
   console.log(`${reader}: ${reason}`);
   console.log(
-    `  ${bytes.length} bytes in ${path}; --reader ${reader} --seed ${seed} --from ${index} --count 1`,
+    `  ${content.length} bytes in ${path}; --reader ${reader} --seed ${seed} --from ${index} --count 1`,
   );
 }
 
