@@ -17,7 +17,7 @@ export interface NicModel {
 }
 
 /** The rules of one family. */
-export interface FamilyModel {
+interface FamilyModel {
   /** Absent: the host's own firewall is off. */
   readonly host?: HostChains;
   /** PVEFW-FWBR-IN's filters before a guest's own chain: towards every flagged NIC. */

@@ -14,7 +14,7 @@ interface Policies {
 }
 
 /** `firewall` of Phoenix's host file. */
-export interface HostSection extends Policies {
+interface HostSection extends Policies {
   readonly global_firewall_rules: readonly PhoenixRule[];
 }
 
