@@ -60,7 +60,7 @@ async function main(): Promise<number> {
   try {
     const { tallies, failures } = await run(job);
     for (const failure of failures) write(failure, folder, job);
-    print(tallies, job.seed);
+    if (tallies.length > 0) print(tallies, job.seed);
     if (failures.length === 0) rmSync(folder, { recursive: true });
     return failures.length === 0 && tallies.length > 0 ? 0 : 1;
   } finally {
