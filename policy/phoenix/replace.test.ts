@@ -103,3 +103,29 @@ test("a guest that the files do not declare is told; a template is one that they
   assert.deepEqual([undeclared, changed], [["777"], ["9000"]]);
   assert.match(texts.vm, /8443/);
 });
+
+test("a file on one line stays one; an object without properties, or with all on one line, gets its section there", () => {
+  const guests = {
+    "101": {},
+    "102": { name: "a" },
+    "103": { firewall: { enabled: true }, name: "b" },
+    "104": { firewall: {} },
+  };
+  const lxc = JSON.stringify({ lxc_configs: guests, password: "x" });
+  const change = (firewalls: ReturnType<typeof own>) => {
+    firewalls.guests.clear();
+    for (const id of ["101", "102", "103"]) firewalls.guests.set(id, DROPS);
+  };
+  const { texts } = replaced({ ...TEXTS, lxc }, change);
+  assert.ok(!texts.lxc.includes("\n"));
+  const wanted = {
+    "101": { firewall: DROPS },
+    "102": { name: "a", firewall: DROPS },
+    "103": { firewall: DROPS, name: "b" },
+    "104": {},
+  };
+  assert.deepEqual(JSON.parse(texts.lxc), { lxc_configs: wanted, password: "x" });
+  const lines = replaced({ ...TEXTS, lxc: lxc.replace("{", "{\n  ") }, change).texts.lxc;
+  assert.match(lines, /"102":\{"name":"a", "firewall": \{\n {4}"enabled": true,\n/);
+  assert.deepEqual(JSON.parse(lines), JSON.parse(texts.lxc));
+});

@@ -1,15 +1,6 @@
-import {
-  applyEdits,
-  findNodeAtLocation,
-  type FormattingOptions,
-  getNodeValue,
-  type JSONPath,
-  modify,
-  type Node,
-  parseTree,
-} from "jsonc-parser";
-import { FILE_NAMES } from "../files.ts";
+import { findNodeAtLocation, getNodeValue, type JSONPath, type Node } from "jsonc-parser";
 import type { PhoenixFirewalls } from "../proxmox/phoenix-json.ts";
+import { type PropertyValue, treeOf, withProperties } from "./json-edit.ts";
 import { GuestFirewall, HostFirewall, type PhoenixRule } from "./rule.ts";
 
 /** The three files of an estate as they are on disk, secrets and all: for writing, never for printing. */
@@ -28,12 +19,10 @@ export interface Replaced {
   readonly undeclared: readonly string[];
 }
 
-/** A section of a file, as it is and as it shall be; `wanted` undefined: it shall go. */
-interface Change {
+/** A section of a file, as it is and as it shall be. */
+interface Change extends PropertyValue {
   readonly owner: string;
-  readonly path: JSONPath;
   readonly given: unknown;
-  readonly wanted: unknown;
 }
 
 /**
@@ -51,9 +40,13 @@ export function replaceFirewalls(texts: RawTexts, { host, guests }: PhoenixFirew
   const declared = new Set([...changes.lxc, ...changes.vm].map(({ owner }) => owner));
   const all = [...changes.host, ...lxc, ...vm];
   return {
-    texts: { host: edit(texts.host, changes.host), lxc: edit(texts.lxc, lxc), vm: edit(texts.vm, vm) },
-    changed: all.filter(({ wanted }) => wanted !== undefined).map(({ owner }) => owner),
-    removed: all.filter(({ wanted }) => wanted === undefined).map(({ owner }) => owner),
+    texts: {
+      host: withProperties(texts.host, changes.host),
+      lxc: withProperties(texts.lxc, lxc),
+      vm: withProperties(texts.vm, vm),
+    },
+    changed: all.filter(({ value }) => value !== undefined).map(({ owner }) => owner),
+    removed: all.filter(({ value }) => value === undefined).map(({ owner }) => owner),
     undeclared: [...guests.keys()].filter((id) => !declared.has(id)),
   };
 }
@@ -63,7 +56,7 @@ function hostChange(text: string, wanted: PhoenixFirewalls["host"]): readonly Ch
   const root = treeOf(text);
   const places = [["firewall"], ["shared_volumes", "firewall"]];
   const path = places.find((place) => findNodeAtLocation(root, place)) ?? ["firewall"];
-  const change = { owner: "host", path, given: valueAt(root, path), wanted };
+  const change = { owner: "host", path, given: valueAt(root, path), value: wanted };
   return hostMeaning(change.given) === hostMeaning(wanted) ? [] : [change];
 }
 
@@ -91,14 +84,14 @@ function vms(text: string): readonly DeclaredGuest[] {
   }));
 }
 
-function changeOf({ id, path, given }: DeclaredGuest, wanted: unknown): Change {
-  return { owner: id, path, given, wanted };
+function changeOf({ id, path, given }: DeclaredGuest, value: unknown): Change {
+  return { owner: id, path, given, value };
 }
 
-function isChange({ given, wanted }: Change): boolean {
-  return given === undefined || wanted === undefined
-    ? given !== wanted
-    : guestMeaning(given) !== guestMeaning(wanted);
+function isChange({ given, value }: Change): boolean {
+  return given === undefined || value === undefined
+    ? given !== value
+    : guestMeaning(given) !== guestMeaning(value);
 }
 
 function hostMeaning(section: unknown): string | undefined {
@@ -138,32 +131,6 @@ function ruleMeaning(rule: PhoenixRule) {
   } = rule;
   const words = [macro, proto, source, dest, port, sport, icmp_type, iface, log, comment];
   return [type, action, enable, ...words.map((word) => word ?? "")];
-}
-
-function edit(text: string, changes: readonly Change[]): string {
-  const mark = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : "";
-  const formattingOptions = formatOf(text);
-  const edited = changes.reduce(
-    (current, { path, wanted }) => applyEdits(current, modify(current, path, wanted, { formattingOptions })),
-    text.slice(mark.length),
-  );
-  return mark + edited;
-}
-
-const BYTE_ORDER_MARK = "\uFEFF";
-
-/** As the file's first indented key has it; line ends are the text's own. */
-function formatOf(text: string): FormattingOptions {
-  const indent = /\n([ \t]+)"/.exec(text)?.[1] ?? "  ";
-  return indent.startsWith("\t")
-    ? { insertSpaces: false, tabSize: 1 }
-    : { insertSpaces: true, tabSize: indent.length };
-}
-
-function treeOf(text: string): Node {
-  const root = parseTree(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
-  if (!root) throw new TypeError(`an estate without JSON in ${Object.values(FILE_NAMES).join(", ")}`);
-  return root;
 }
 
 function valueAt(node: Node, path: JSONPath): unknown {
