@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
 import { phx } from "../fixtures/phx.ts";
+import { REFERENCE } from "../fixtures/reference.ts";
+import { HarnessError } from "../errors.ts";
+import { decideOn } from "../policy/decide.ts";
+import type { Flow } from "../policy/flow.ts";
+import { readDeclaration } from "../policy/read.ts";
+import { flowOf, type FlowValues } from "./flow-arguments.ts";
+import { vantageOf, vantagesOf } from "./vantage.ts";
 
 const explain = (...args: string[]) => phx(["explain", ...args]);
 
@@ -31,13 +41,162 @@ test("what is missing or unknown: exit 2 and what is known", async () => {
       /lan \(plain device.*1001 \(Portainer, 10\.0\.0\.101\).*found mars/,
     ],
     [["--from", "wan", "--to", "101"], /expected --port PORT with tcp/],
-    [["--from", "wan", "--to", "101", "--port", "65536"], /0 to 65535, found 65536/],
-    [["--from", "wan", "--to", "101", "--proto", "icmp", "--port", "1"], /a port only with tcp or udp/],
-    [["--from", "wan", "--to", "101", "--proto", "gre"], /number from 0 to 255, found gre/],
+    [["--from", "wan", "--to", "101", "--port", "1", "--node", "pve"], /--node only with Proxmox's files/],
+    [["--from", "wan", "--to", "101", "--port", "1", "--sorce", "10.0.0.1"], /Unknown option '--sorce'/],
   ];
   const results = await Promise.all(cases.map(([args]) => explain(...args)));
   for (const [index, { status, stderr }] of results.entries()) {
     assert.equal(status, 2);
     assert.match(stderr, cases[index]?.[1] ?? /./);
   }
+});
+
+const reference = readDeclaration(REFERENCE);
+
+function ask(from: string, to: string, values: FlowValues, declaration = reference) {
+  const all = vantagesOf(declaration);
+  const flow = flowOf(values, vantageOf(all, "--from", from), vantageOf(all, "--to", to));
+  const { verdict, decider } = decideOn(declaration.node, flow);
+  return { flow, verdict, kind: decider.kind };
+}
+
+test("each flag is in the packet, and what it changes is decided", () => {
+  const rows: [string, string, FlowValues, Partial<Flow>, string][] = [
+    ["wan", "101", { port: "https" }, { dport: 443, source: "203.0.113.10" }, "accept rule"],
+    ["wan", "101", { port: "443", source: "10.0.0.12" }, { source: "10.0.0.12" }, "drop gateway"],
+    ["outside", "101", { port: "443", source: "10.0.0.12" }, { from: "outside" }, "accept rule"],
+    ["lan", "101", { port: "443", dest: "10.0.0.12" }, { dest: "10.0.0.12" }, "drop policy"],
+    [
+      "Traefik",
+      "veth101i0",
+      { port: "22", state: "established" },
+      { state: "ESTABLISHED" },
+      "accept builtin",
+    ],
+    ["lan", "101", { port: "443", state: "Invalid" }, { state: "INVALID" }, "drop builtin"],
+    ["lan", "101", { port: "443", flags: "none" }, { flags: [] }, "drop builtin"],
+    ["lan", "101", { port: "443", flags: "syn,psh" }, { flags: ["SYN", "PSH"] }, "accept rule"],
+    [
+      "101",
+      "102",
+      { port: "443", mac: "00-11-22-33-44-5F" },
+      { sourceMac: "00:11:22:33:44:5f" },
+      "drop builtin",
+    ],
+    ["lan", "101", { port: "443", sport: "ssh" }, { sport: 22 }, "accept rule"],
+    ["lan", "host", { proto: "udp", port: "domain" }, { proto: "udp", dport: 53 }, "accept rule"],
+    ["lan", "host", { proto: "UDP", port: "54" }, { proto: "udp" }, "drop policy"],
+    ["lan", "host", { proto: "17", port: "53" }, { proto: "udp" }, "accept rule"],
+    ["lan", "host", { proto: "gre" }, { proto: 47 }, "drop policy"],
+    ["lan", "host", { proto: "255" }, { proto: 255 }, "drop policy"],
+    ["lan", "host", { proto: "sctp", port: "53" }, { proto: 132, dport: 53 }, "drop policy"],
+    [
+      "lan",
+      "101",
+      { proto: "icmp", "icmp-type": "host-unreachable" },
+      { icmpType: 3, icmpCode: 1 },
+      "drop builtin",
+    ],
+    ["lan", "101", { proto: "icmp", "icmp-type": "8/0" }, { proto: "icmp", icmpType: 8 }, "drop policy"],
+    ["101", "wan", { port: "25" }, { dest: "203.0.113.10" }, "accept gateway"],
+  ];
+  for (const [from, to, values, part, expected] of rows) {
+    const { flow, verdict, kind } = ask(from, to, values);
+    const title = `${from} ${to} ${JSON.stringify(values)}`;
+    assert.deepEqual({ ...flow, ...part }, flow, title);
+    assert.equal(`${verdict} ${kind}`, expected, title);
+  }
+});
+
+test("IPv6: by addresses, by icmpv6; the neighbour's question passes", () => {
+  const six = { source: "2001:db8::1", dest: "2001:db8::2" };
+  assert.equal(ask("lan", "101", { ...six, port: "443" }).verdict, "drop");
+  const solicitation = { ...six, proto: "icmpv6", "icmp-type": "neighbor-solicitation" };
+  const { flow, verdict, kind } = ask("lan", "101", solicitation);
+  assert.deepEqual([verdict, kind], ["accept", "standing"]);
+  assert.deepEqual([flow.proto, flow.icmpType, flow.dest], [58, 135, "2001:db8::2"]);
+  assert.equal(ask("lan", "101", { ...six, proto: "icmp", "icmp-type": "echo-request" }).flow.icmpType, 128);
+});
+
+test("what no packet can be is refused, with what is expected", () => {
+  const rows: [FlowValues, RegExp][] = [
+    [{ port: "65536" }, /0 to 65535, or a name of .*found 65536/],
+    [{ port: "no-service" }, /found no-service/],
+    [{ proto: "icmp", port: "1" }, /a port only with tcp, udp, sctp, dccp or udplite/],
+    [{ proto: "sctp" }, /--port PORT with sctp/],
+    [{ proto: "grep" }, /--proto to be tcp, .* 0 to 255, found grep/],
+    [{ proto: "256" }, /found 256/],
+    [{ proto: "icmp", "icmp-type": "256" }, /TYPE\/CODE \(0 to 255 each\).*found 256/],
+    [{ proto: "icmp", "icmp-type": "8/256" }, /found 8\/256/],
+    [{ port: "1", "icmp-type": "8" }, /--icmp-type only with --proto icmp or icmpv6/],
+    [{ port: "1", source: "10.0.0.300" }, /--source to be an IPv4 or IPv6 address, found 10\.0\.0\.300/],
+    [{ port: "1", dest: "here" }, /--dest to be an IPv4 or IPv6 address/],
+    [{ port: "1", source: "2001:db8::1", dest: "10.0.0.1" }, /addresses of one family/],
+    [{ proto: "icmpv6", source: "10.0.0.1" }, /IPv6 with icmpv6/],
+    [{ port: "1", dest: "2001:db8::1" }, /--source ADDRESS, since no file gives lan .* an IPv6 address/],
+    [{ proto: "icmpv6" }, /--source ADDRESS/],
+    [{ port: "1", state: "OLD" }, /NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED, found OLD/],
+    [{ port: "1", flags: "SYN,CWR" }, /FIN, SYN, RST, PSH, ACK, URG, or none, found SYN,CWR/],
+    [{ proto: "udp", port: "1", flags: "SYN" }, /--flags only with --proto tcp/],
+    [{ port: "1", mac: "52:54:00" }, /a MAC address/],
+  ];
+  for (const [values, message] of rows) {
+    assert.throws(
+      () => ask("lan", "101", values),
+      (error) => error instanceof HarnessError && error.exit === 2 && message.test(error.message),
+      JSON.stringify(values),
+    );
+  }
+});
+
+/** A folder of Proxmox's files, gone after the test. */
+function proxmoxFolder(context: TestContext, files: Record<string, string>): string {
+  const folder = mkdtempSync(join(tmpdir(), "phx-explain-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+const WEB =
+  "net0: name=eth0,bridge=vmbr0,firewall=1,hwaddr=BC:24:11:00:00:65,ip=10.9.0.5/24,ip6=2001:db8::5/64";
+const FILES = {
+  "cluster.fw": "[OPTIONS]\nenable: 1\n",
+  "101.fw": "[OPTIONS]\nenable: 1\n[RULES]\nIN SSH(ACCEPT) -source 10.9.0.0/24\nIN ACCEPT -p ipv6-icmp\n",
+  "101.conf": `hostname: web\n${WEB}\nnet1: name=eth1,bridge=vmbr1,hwaddr=BC:24:11:00:00:66\n`,
+  "102.fw": "[OPTIONS]\nenable: 1\n",
+  interfaces: "auto vmbr0\niface vmbr0 inet static\n\taddress 10.9.0.2/24\n\tgateway 10.9.0.1\n",
+};
+
+test("Proxmox's own files: guests by id, name, address, device and NIC; positions are the .fw file's", async (context) => {
+  const folder = proxmoxFolder(context, FILES);
+  const { status, stdout, stderr } = await explain(folder, "--from", "lan", "--to", "WEB", "--port", "ssh");
+  assert.equal(status, 0, stderr);
+  assert.match(
+    stdout,
+    /to 101 \(web, 10\.9\.0\.5\)\naccept\n[^]*"IN SSH\(ACCEPT\) .*" at 101\.fw:4:1 \[RULES\], chain veth101i0-IN/,
+  );
+  assert.doesNotMatch(stdout, /note:/);
+  const declaration = readDeclaration(folder);
+  const same = ["101", "101i0", "veth101i0", "10.9.0.5", "2001:DB8:0::5"];
+  for (const word of same) assert.equal(ask("wan", word, { port: "22" }, declaration).flow.to, "101", word);
+  assert.equal(ask("host", "101i1", { port: "22", dest: "10.8.0.5" }, declaration).kind, "unfiltered");
+  const six = ask("lan", "101", { proto: "icmpv6", source: "2001:db8::9" }, declaration);
+  assert.deepEqual([six.flow.dest, six.verdict, six.kind], ["2001:db8::5", "accept", "rule"]);
+});
+
+test("Proxmox's own files: what is assumed of the two ends is said, and a VM's address is asked for", async (context) => {
+  const folder = proxmoxFolder(context, FILES);
+  const [bare, given] = await Promise.all([
+    explain(folder, "--from", "lan", "--to", "102", "--port", "22"),
+    explain(folder, "--from", "lan", "--to", "102", "--port", "22", "--dest", "10.9.0.7", "--json"),
+  ]);
+  assert.equal(bare.status, 2);
+  assert.match(bare.stderr, /--dest ADDRESS, since no file gives 102 \(a VM\) an IPv4 address/);
+  const { decision, assumed } = JSON.parse(given.stdout) as {
+    decision: { verdict: string };
+    assumed: { message: string }[];
+  };
+  assert.equal(decision.verdict, "drop");
+  assert.match(assumed.map(({ message }) => message).join(), /^the hardware of guest 102 is not known/);
+  assert.equal(assumed.length, 1);
 });

@@ -1,100 +1,95 @@
-import { decide } from "../policy/decide.ts";
-import type { Estate } from "../policy/estate.ts";
+import { decideOn } from "../policy/decide.ts";
+import type { Note } from "../policy/estate.ts";
 import { explainDecision } from "../policy/explain.ts";
 import type { Flow } from "../policy/flow.ts";
-import { places, type Vantage } from "../policy/place.ts";
-import { readEstate } from "../policy/read.ts";
+import { describePosition } from "../policy/position.ts";
+import { type FolderDeclaration, readDeclaration } from "../policy/read.ts";
 import { parseArguments, usage } from "./arguments.ts";
+import { FLOW_OPTIONS, flowOf } from "./flow-arguments.ts";
 import { REFERENCE_FOLDER } from "./labs.ts";
+import { concerns, describeVantage, type Vantage, vantageOf, vantagesOf } from "./vantage.ts";
 
-export const help = `usage: phx explain [DIR] --from PLACE --to PLACE [--proto PROTO] [--port PORT] [--sport PORT] [--json]
+export const help = `usage: phx explain [DIR] --from PLACE --to PLACE [--proto PROTO] [--port PORT] [flags]
 
 Says what the files make of one packet, and which lines decide it, hop by hop, each with its place in the files and the
 iptables chain that counts it. Sends nothing, needs no lab and no root. Exit 0 whatever the verdict.
 
-  DIR            folder with the Phoenix files (default: the reference estate)
+  DIR               folder with the Phoenix files, or with Proxmox's .fw files (default: the reference estate)
 
 flags:
-  --from PLACE   wan (an internet user), lan (a plain device of the LAN), host, or a guest: its id, name or address
-  --to PLACE     likewise
-  --proto PROTO  tcp (default), udp, icmp, or a protocol's number
-  --port PORT    destination port of tcp and udp
-  --sport PORT   source port (default: an ordinary client's)
-  --json         the flow and the decision as JSON
-  --help         this text
+  --from PLACE      wan (an internet user behind the gateway), outside (the same without a gateway), lan (a plain device
+                    of the LAN), host, or a guest: its id, name, address or device; 100i1 is the net1 of guest 100
+  --to PLACE        likewise
+  --proto PROTO     tcp (default), udp, icmp, icmpv6, another name of /etc/protocols (gre, esp, sctp), or a number
+  --port PORT       destination port, a number or a service's name; required where the protocol has ports
+  --sport PORT      source port (default: an ordinary client's)
+  --icmp-type TYPE  TYPE, TYPE/CODE or a name (default: echo-request)
+  --source ADDRESS  IPv4 or IPv6 (default: the sender's own, else it is forged)
+  --dest ADDRESS    likewise (default: the receiver's own)
+  --state STATE     conntrack's word: NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED (default: a first packet's)
+  --flags LIST      TCP flags, e.g. SYN,ACK, or none (default: SYN)
+  --mac MAC         source MAC (default: the sending NIC's)
+  --node NAME       which node of a cluster's /etc/pve
+  --json            the flow and the decision as JSON
+  --help            this text
 
-example:
+examples:
   phx explain my-estate --from wan --to 101 --proto tcp --port 8080
+  phx explain my-estate --from grafana --to traefik --port https --source 10.0.0.10
 `;
 
-const EXPECTED = "[DIR] --from PLACE --to PLACE [--proto PROTO] [--port PORT] [--sport PORT] [--json]";
+const EXPECTED = "[DIR] --from PLACE --to PLACE [--proto PROTO] [--port PORT] [flags]";
 const TEXT = { type: "string" } as const;
-const OPTIONS = {
-  from: TEXT,
-  to: TEXT,
-  proto: TEXT,
-  port: TEXT,
-  sport: TEXT,
-  json: { type: "boolean" },
-} as const;
+const OPTIONS = { from: TEXT, to: TEXT, ...FLOW_OPTIONS, node: TEXT, json: { type: "boolean" } } as const;
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArguments("explain", EXPECTED, { args, options: OPTIONS }, 1);
-  const estate = readEstate(positionals[0] ?? REFERENCE_FOLDER);
-  const [from, to] = [placeOf(estate, "--from", values.from), placeOf(estate, "--to", values.to)];
-  const flow: Flow = {
-    from: from.id,
-    to: to.id,
-    source: from.address,
-    dest: to.address,
-    ...portsOf(values.proto ?? "tcp", values.port, values.sport),
-  };
-  const decision = decide(estate, flow);
-  if (values.json) console.log(JSON.stringify({ flow, decision }, null, 2));
-  else console.log(`${describe(flow, from, to)}\n${explainDecision(decision)}`);
+  const declaration = readDeclaration(positionals[0] ?? REFERENCE_FOLDER, values.node);
+  if (values.node !== undefined && declaration.kind === "phoenix")
+    throw usage("explain", "--node only with Proxmox's files", "Phoenix files");
+  const all = vantagesOf(declaration);
+  const [from, to] = [end(all, "--from", values.from), end(all, "--to", values.to)];
+  const flow = flowOf(values, from, to);
+  const decision = decideOn(declaration.node, flow);
+  const assumed = assumedOf(declaration, from, to);
+  if (values.json) console.log(JSON.stringify({ flow, decision, assumed }, null, 2));
+  else
+    console.log(
+      [describe(flow, values.proto, from, to), explainDecision(decision), ...assumed.map(words)].join("\n"),
+    );
   return 0;
 }
 
-/** A place by its id, or else by its name or address, upper or lower case. */
-function placeOf(estate: Estate, flag: string, word: string | undefined): Vantage {
-  if (word === undefined) throw wrong(`${flag} PLACE`, "none");
-  const all = places(estate);
-  const same = (text: string) => text.toLowerCase() === word.toLowerCase();
-  const byId = all.filter(({ id }) => same(id));
-  const found = byId.length > 0 ? byId : all.filter(({ name, address }) => same(name) || same(address));
-  const [only, other] = found;
-  if (other) throw wrong(`${flag} to name one place`, `${word}: ${found.map(({ id }) => id).join(", ")}`);
-  if (only) return only;
-  const known = all.map(({ id, name, address }) => `${id} (${name}, ${address})`).join(", ");
-  throw wrong(`${flag} to be one of ${known}`, word);
+function end(all: readonly Vantage[], flag: string, word: string | undefined): Vantage {
+  if (word === undefined) throw usage("explain", `${flag} PLACE`, "none");
+  return vantageOf(all, flag, word);
 }
 
-function portsOf(
-  proto: string,
-  port: string | undefined,
-  sport: string | undefined,
-): Pick<Flow, "proto" | "dport" | "sport"> {
-  const hasPorts = proto === "tcp" || proto === "udp";
-  if (!hasPorts && (port ?? sport) !== undefined)
-    throw wrong("a port only with tcp or udp", `--proto ${proto}`);
-  if (!hasPorts)
-    return { proto: proto === "icmp" ? proto : numberOf("--proto", "tcp, udp, icmp or", proto, 255) };
-  if (port === undefined) throw wrong(`--port PORT with ${proto}`, "none");
-  const from = sport === undefined ? {} : { sport: numberOf("--sport", "", sport, 65_535) };
-  return { proto, dport: numberOf("--port", "", port, 65_535), ...from };
+/** What is not in Proxmox's files and was assumed of the two ends. */
+function assumedOf(declaration: FolderDeclaration, from: Vantage, to: Vantage): readonly Note[] {
+  if (declaration.kind === "phoenix") return [];
+  const { notes, assumedHost } = declaration;
+  return notes.filter((note) => note === assumedHost || concerns(from, to, note.position));
 }
 
-function numberOf(flag: string, words: string, text: string, most: number): number {
-  if (/^\d{1,5}$/.test(text) && Number(text) <= most) return Number(text);
-  throw wrong([flag, "to be", words, `a number from 0 to ${most}`].filter(Boolean).join(" "), text);
+function words({ message, position }: Note): string {
+  return `note: ${message} (${describePosition(position)})`;
 }
 
-function wrong(expected: string, actual: string) {
-  return usage("explain", expected, actual);
-}
-
-function describe({ proto, dport }: Flow, from: Vantage, to: Vantage): string {
-  const name = (place: Vantage) => `${place.id} (${place.name}, ${place.address})`;
-  const what = typeof proto === "number" ? `protocol ${proto}` : proto;
-  return `${what}${dport === undefined ? "" : ` to port ${dport}`}, from ${name(from)} to ${name(to)}`;
+/** `tcp to port 443, from wan (...) to 101 (...)`, then what is not as a first packet between them has it. */
+function describe(flow: Flow, asked: string | undefined, from: Vantage, to: Vantage): string {
+  const { proto, dport, sport, icmpType, icmpCode, source, dest, state, flags, sourceMac } = flow;
+  const named = typeof proto === "string" || /^\D/.test(asked ?? "");
+  const what = named ? (asked ?? String(proto)).toLowerCase() : `protocol ${proto}`;
+  const odd = [
+    ...(sport === undefined ? [] : [`from port ${sport}`]),
+    ...(icmpType === undefined ? [] : [`type ${icmpType}, code ${icmpCode ?? 0}`]),
+    ...(source === from.addresses[0] ? [] : [`source ${source}`]),
+    ...(dest === to.addresses[0] ? [] : [`dest ${dest}`]),
+    ...(state === undefined ? [] : [`state ${state}`]),
+    ...(flags === undefined ? [] : [`flags ${flags.join(",") || "none"}`]),
+    ...(sourceMac === undefined ? [] : [`source MAC ${sourceMac}`]),
+  ];
+  const path = `from ${describeVantage(from)} to ${describeVantage(to)}`;
+  return `${what}${dport === undefined ? "" : ` to port ${dport}`}, ${path}${odd.length > 0 ? `; ${odd.join("; ")}` : ""}`;
 }

@@ -1,5 +1,6 @@
 import type { Position } from "./estate.ts";
 import type { Decider, Decision, Hop } from "./flow.ts";
+import { describePosition } from "./position.ts";
 
 /** A decision for a person: the verdict, then a line a hop with what decided it, where it stands and which chain counts it. */
 export function explainDecision({ verdict, reject, hops }: Decision): string {
@@ -32,6 +33,6 @@ export function describeDecider(decider: Decider): string {
   }
 }
 
-function placeOf({ file, line, column, pointer }: Position): string {
-  return `at ${file}:${line}:${column} ${pointer}`;
+function placeOf(position: Position): string {
+  return `at ${describePosition(position)}`;
 }

@@ -60,10 +60,7 @@ const LAN_FROM = 50;
 
 /** The address of `lan`: inside the subnet, neither host nor guest nor gateway nor named in any record or rule's literal. */
 export function lanAddress(estate: Estate): string {
-  const subnet = parseCidr(estate.host.subnet);
-  if (!subnet) throw new TypeError(`subnet ${estate.host.subnet}`);
-  const { first, last } = rangeOf(subnet);
-  const taken = new Set([
+  const taken = [
     estate.host.address,
     estate.host.gateway,
     ...estate.guests.map((guest) => guest.address),
@@ -71,11 +68,22 @@ export function lanAddress(estate: Estate): string {
       (record) => record.address,
     ),
     ...allRules(estate).flatMap((rule) => `${rule.source ?? ""},${rule.dest ?? ""}`.split(",")),
-  ]);
+  ];
+  const address = freeAddress(estate.host.subnet, taken);
+  if (address === undefined) throw new TypeError(`no free address in ${estate.host.subnet}`);
+  return address;
+}
+
+/** The first address of an IPv4 network from `.50` on, else from its beginning, that is not taken. */
+export function freeAddress(network: string, addresses: readonly (string | undefined)[]): string | undefined {
+  const subnet = parseCidr(network);
+  if (!subnet) return undefined;
+  const { first, last } = rangeOf(subnet);
+  const taken = new Set(addresses);
   const free = (ip: number) => contains(subnet, ip) && !taken.has(formatIpv4(ip));
   for (let ip = first + LAN_FROM; ip < last; ip++) if (free(ip)) return formatIpv4(ip);
   for (let ip = first + 1; ip < last; ip++) if (free(ip)) return formatIpv4(ip);
-  throw new TypeError(`no free address in ${estate.host.subnet}`);
+  return undefined;
 }
 
 function allRules(estate: Estate) {

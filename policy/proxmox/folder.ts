@@ -13,13 +13,15 @@ import {
 } from "./file.ts";
 import { parseInterfaces } from "./interfaces.ts";
 import { type FolderTexts, type Layout, layoutOf, type Place } from "./layout.ts";
-import { kindOfGuest, parseNics } from "./nic.ts";
+import { kindOfGuest, nameOfGuest, parseNics } from "./nic.ts";
 import type { Corosync, Nic, Node, NodeHost } from "./node.ts";
 import { parseFirewallFile } from "./parse.ts";
 
 /** What a Proxmox folder declares. */
 export interface ProxmoxFolder {
   readonly node: Node;
+  /** By guest's id; a guest without a name, or whose hardware is not known, has no entry. */
+  readonly names: ReadonlyMap<string, string>;
   /** What Proxmox ignores in all of its files, by position. */
   readonly ignored: readonly IgnoredLine[];
   /** What the files leave open, and what is assumed there. */
@@ -52,12 +54,22 @@ export function parseFolder(texts: FolderTexts, folder: string, nodeName?: strin
   const corosync = corosyncOf(layout, host, notes);
   return {
     node: { host, nics, cluster, hostFile, guests, ...(corosync && { corosync }) },
+    names: namesOf(layout),
     ignored: [...ignored, ...files.flatMap((file) => file.ignored)].sort((a, b) =>
       comparePositions(a.position, b.position),
     ),
     notes,
     ...(assumedHost && { assumedHost }),
   };
+}
+
+function namesOf({ hardware }: Layout): ReadonlyMap<string, string> {
+  return new Map(
+    [...hardware].flatMap(([id, { text }]): [string, string][] => {
+      const name = nameOfGuest(text);
+      return name === undefined ? [] : [[id, name]];
+    }),
+  );
 }
 
 function fileOf(kind: FileKind, missing: string, place: Place | undefined, dc?: Definitions): FirewallFile {

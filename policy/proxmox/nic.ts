@@ -43,6 +43,14 @@ export function kindOfGuest(text: string): Nic["kind"] {
   return isContainer ? "lxc" : "vm";
 }
 
+/** What a configuration calls its guest: a container's `hostname`, a VM's `name`. */
+export function nameOfGuest(text: string): string | undefined {
+  const names = currentLines(text).map(
+    ({ text: line }) => /^(?:hostname|name):[ \t]*(\S{1,255})/.exec(line)?.[1],
+  );
+  return names.findLast((name) => name !== undefined);
+}
+
 function currentLines(text: string) {
   const lines = contentLines(text.replaceAll("\r\n", "\n"));
   const snapshot = lines.findIndex(({ text: line }) => line.startsWith("["));
