@@ -374,3 +374,19 @@ test("with its NIC not flagged, or the cluster's firewall off, a guest is unfilt
   assert.ok(omissions.some(({ text, decides }) => text === "net0" && !decides));
   assert.equal(phoenixFirewalls(generalNode({ "cluster.fw": "[OPTIONS]\nenable: 2\n" })).host.enabled, false);
 });
+
+test("what a node accepts of its cluster's other nodes becomes rules: Phoenix's files know none", () => {
+  const cluster = `${ON}policy_out: DROP\n`;
+  const links = [{ own: "172.16.1.2", peer: "172.16.1.3" }];
+  const node = { ...generalNode({ "cluster.fw": cluster }), corosync: { multicast: true, links } };
+  const firewalls = phoenixFirewalls(node);
+  assert.ok(!firewalls.omissions.some(({ decides }) => decides));
+  const ports = { proto: "udp", dport: 5405 } as const;
+  const flows = ["172.16.1.3", "172.16.1.4", "224.0.0.9"].flatMap((other): Flow[] => [
+    { ...TO_HOST, ...ports, source: other },
+    { ...TO_HOST, ...ports, source: "172.16.1.9", dest: other },
+    { ...TO_HOST, ...ports, from: "host", to: "lan", source: "172.16.1.2", dest: other },
+  ]);
+  assert.ok(new Set(flows.map((flow) => decideOn(node, flow).verdict)).size === 2);
+  assertSame(node, nodeOfImport(firewalls, node), flows, "corosync");
+});
