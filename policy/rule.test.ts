@@ -143,3 +143,19 @@ test("IPv6 addresses and networks", () => {
   });
   assert.equal(formatIpv4(Number(parseSpan("10.0.0.0/24")?.last)), "10.0.0.255");
 });
+
+test("rules that name one set share its reading; under other aliases it is read anew", () => {
+  const set = { name: "lan", entries: [{ address: "home", nomatch: false, position }], position };
+  const definitions = (cidr: string) => ({
+    aliases: new Map([["home", { name: "home", cidr, family: 4 as const, position }]]),
+    sets: new Map([["lan", set]]),
+  });
+  const [one, other] = [definitions("10.0.0.0/8"), definitions("10.1.0.0/16")];
+  const read = (dc: typeof one) =>
+    readRule(make({ source: "+lan" }), { place: "host", dc }).matches[0]?.sourceSet;
+  assert.equal(read(one), read(one));
+  assert.deepEqual(
+    [read(one), read(other)].map((each) => each?.networks[0]?.prefixLength),
+    [8, 16],
+  );
+});

@@ -162,17 +162,25 @@ function ofSet(reference: Reference, scope: RuleScope): Side | undefined {
   );
 }
 
+/** The last reading of a set: a hundred thousand rules may name one of a thousand entries. */
+const RESOLVED = new WeakMap<IpSet, Pick<RuleScope, "dc" | "guest"> & { readonly set: AddressSet }>();
+
 /** A declared set with its aliases resolved; an entry whose alias its scope does not have is left out. */
-export function resolvedSet({ name, entries }: IpSet, scope: RuleScope): AddressSet {
-  return addressSet(
-    name,
-    entries.flatMap(({ address, nomatch }): readonly SetNetwork[] => {
+export function resolvedSet(declared: IpSet, scope: RuleScope): AddressSet {
+  const { dc, guest } = scope;
+  const known = RESOLVED.get(declared);
+  if (known && known.dc === dc && known.guest === guest) return known.set;
+  const set = addressSet(
+    declared.name,
+    declared.entries.flatMap(({ address, nomatch }): readonly SetNetwork[] => {
       const reference = parseReference(address);
       const text = reference ? resolveAlias(scope, reference)?.cidr : address;
       const network = parseSetNetwork(text ?? "", nomatch);
       return network ? [network] : [];
     }),
   );
+  RESOLVED.set(declared, { dc, ...(guest && { guest }), set });
+  return set;
 }
 
 /** `0` and `ip` are any protocol; `all` is refused. */

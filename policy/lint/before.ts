@@ -77,7 +77,7 @@ function guestLines(file: FirewallFile, direction: Direction): readonly BeforeLi
   return [
     ...(dhcp ? [dhcpLine(4, isIn ? [67, 68] : [68, 67]), dhcpLine(6, isIn ? [547, 546] : [546, 547])] : []),
     ...(isIn || radv ? [] : [icmp6([134], "router advertisements are dropped before (radv is not 1)")]),
-    ...(ndp ? [icmp6(isIn || radv ? [133, 134, 135, 136] : [133, 135, 136], DISCOVERY)] : []),
+    ...(ndp ? [icmp6([133, 134, 135, 136], DISCOVERY)] : []),
   ];
 }
 

@@ -27,6 +27,12 @@ const guest = (...lines: string[]) => ({ "100.fw": `[OPTIONS]\nenable: 1\n${line
 const container = (...lines: string[]) => ({ "200.fw": `[OPTIONS]\nenable: 1\n${lines.join("\n")}\n` });
 const rules = (...lines: string[]) => guest("[RULES]", ...lines);
 
+/** Of guest 100 only net0 has firewall=1. */
+const onlyFirst = (node: Node): Node => ({
+  ...node,
+  nics: node.nics.map((nic) => ({ ...nic, flagged: nic.guestId !== "100" || nic.index === 0 })),
+});
+
 const WEB = "IN ACCEPT -p tcp -dport 80";
 const never = (title: string, line: string, says: RegExp, twin: string): Case => ({
   title,
@@ -227,6 +233,197 @@ const CASES: readonly Case[] = [
     files: cluster("policy_in: ACCEPT", "[GROUP shut]", "IN DROP -p udp", "[RULES]", WEB, "GROUP shut"),
     at: ["cluster.fw:7"],
     twin: cluster("policy_in: ACCEPT", "[GROUP shut]", "IN DROP -p tcp", "[RULES]", WEB, "GROUP shut"),
+  },
+  {
+    title: "by the same packets under another verdict",
+    lint: "shadowed-rule",
+    files: rules("IN ACCEPT -p tcp -sport 1000 -dport 80", "IN DROP -p tcp -sport 1000 -dport 80"),
+    at: ["100.fw:5"],
+    twin: rules("IN ACCEPT -p tcp -sport 1000 -dport 80", "IN DROP -p tcp -dport 80"),
+  },
+  {
+    title: "by the earliest of several",
+    lint: "shadowed-rule",
+    files: rules(
+      "IN DROP -p tcp -dest 11.0.0.0/8",
+      WEB,
+      "IN DROP -p tcp -dest 10.0.0.0/8",
+      `${WEB} -dest 10.1.0.0/16`,
+    ),
+    at: ["100.fw:7"],
+    says: /\(100\.fw:5:1/,
+    twin: rules(`${WEB} -dest 10.0.0.0/8`, `${WEB} -dest 11.1.0.0/16`),
+  },
+  {
+    title: "by the management set, of which the files do not say all",
+    lint: "shadowed-rule",
+    files: cluster(
+      "[IPSET management]",
+      "10.0.0.0/8",
+      "[RULES]",
+      "IN DROP -source +management",
+      `${WEB} -source +management`,
+    ),
+    at: ["cluster.fw:7"],
+    twin: cluster(
+      "[IPSET management]",
+      "10.0.0.0/8",
+      "[RULES]",
+      "IN DROP -source 10.0.0.0/8",
+      `${WEB} -source +management`,
+    ),
+  },
+  {
+    title: "not by another such set, by a group that can't be written, or where it never matches",
+    lint: "shadowed-rule",
+    files: rules("IN DROP", WEB),
+    at: ["100.fw:5"],
+    twin: {
+      ...cluster(
+        "[IPSET lan]",
+        "10.0.0.0/8",
+        "[IPSET management]",
+        "[GROUP bad]",
+        "IN DROP",
+        "OUT DROP -dest +guest/lan",
+        "[RULES]",
+        "GROUP bad",
+        WEB,
+      ),
+      ...guest(
+        "[IPSET ipfilter-net0]",
+        "[RULES]",
+        "IN DROP -source +management",
+        `${WEB} -source +ipfilter-net0`,
+        "IN DROP",
+        `${WEB} -i net9`,
+      ),
+    },
+  },
+  {
+    title: "not a group that is unknown or can't be written",
+    lint: "duplicate-rule",
+    files: { ...cluster("[GROUP web]", WEB, "[RULES]", "GROUP web -i vmbr0", "GROUP web -i vmbr0") },
+    at: ["cluster.fw:7"],
+    twin: cluster(
+      "[IPSET lan]",
+      "[GROUP bad]",
+      "OUT DROP -dest +guest/lan",
+      "[RULES]",
+      "GROUP bad",
+      "GROUP bad",
+      "GROUP gone",
+      "GROUP gone",
+    ),
+  },
+  {
+    title: "an ICMP error, but for nf_conntrack_allow_invalid",
+    lint: "never-matches",
+    files: rules("IN DROP -p icmp -icmp-type echo-reply"),
+    at: ["100.fw:4"],
+    twin: {
+      ...rules("IN DROP -p icmp -icmp-type echo-reply"),
+      "host.fw": "[OPTIONS]\nnf_conntrack_allow_invalid: 1\n",
+    },
+  },
+  {
+    title: "what options leave to the rules",
+    lint: "never-matches",
+    files: guest(
+      "ndp: 0",
+      "[RULES]",
+      "OUT DROP -p icmpv6 -icmp-type router-advertisement",
+      "|IN DROP -source +void",
+    ),
+    at: ["100.fw:5"],
+    twin: {
+      ...guest(
+        "dhcp: 0",
+        "ndp: 0",
+        "radv: 1",
+        "[RULES]",
+        "IN DROP -p udp -sport 67 -dport 68 -source 0.0.0.0/0",
+        "OUT DROP -p icmpv6 -icmp-type router-advertisement",
+      ),
+      "host.fw": "[OPTIONS]\nnosmurfs: 0\n[RULES]\nIN DROP -source 224.0.0.9\n",
+    },
+  },
+  {
+    title: "an IP filter without IPv4, over the NICs that have one",
+    lint: "never-matches",
+    files: guest("ipfilter: 1", "[RULES]", "OUT DROP -p icmp", "OUT DROP -source 10.0.0.1"),
+    at: ["100.fw:5", "100.fw:6"],
+    twin: guest(
+      "[IPSET ipfilter-net0]",
+      "10.0.0.1",
+      "[RULES]",
+      "OUT DROP -source 10.0.0.1",
+      "OUT DROP -p tcp",
+    ),
+    hardware: onlyFirst,
+  },
+  {
+    title: "the IP filter of the one NIC that has firewall=1",
+    lint: "never-matches",
+    files: guest("[IPSET ipfilter-net0]", "10.0.0.1", "[RULES]", "OUT DROP -source 10.9.9.9"),
+    at: ["100.fw:6"],
+    twin: guest("[RULES]", "OUT DROP -source 10.9.9.9"),
+    hardware: onlyFirst,
+  },
+  {
+    title: "in a group, by the interface of each use",
+    lint: "never-matches",
+    files: { ...cluster("[GROUP web]", WEB), ...rules("GROUP web -i net7") },
+    at: ["cluster.fw:4"],
+    twin: cluster("[IPSET lan]", "10.0.0.0/8", "[GROUP idle]", "IN Ping(DROP) -source +lan"),
+  },
+  {
+    title: "loopback",
+    lint: "never-matches",
+    files: cluster("[RULES]", `${WEB} -i lo`),
+    at: ["cluster.fw:4"],
+    twin: cluster("[RULES]", `|${WEB} -i lo`),
+  },
+  {
+    title: "under a policy that is declared",
+    lint: "redundant-accept",
+    files: guest(
+      "policy_out: ACCEPT",
+      "[RULES]",
+      "OUT ACCEPT -source 10.1.0.0/16",
+      "OUT DROP -source 10.2.0.0/16",
+    ),
+    at: ["100.fw:5"],
+    says: /\(100\.fw:3:1/,
+    twin: rules(
+      "OUT ACCEPT -p tcp -dport 1:1024",
+      "OUT ACCEPT -source 10.1.0.0/16",
+      "OUT DROP -p tcp -dport 25 -source 10.0.0.0/8",
+    ),
+  },
+  {
+    title: "a guest's own NIC is no limit",
+    lint: "any-to-any",
+    files: rules("IN ACCEPT -i net0"),
+    at: ["100.fw:4"],
+    twin: cluster("[RULES]", "IN ACCEPT -i vmbr1"),
+  },
+  {
+    title: "not of a rule that is lost",
+    lint: "zero-is-any",
+    files: rules("IN ACCEPT -p tcp -sport 0"),
+    at: ["100.fw:4"],
+    twin: rules("IN ACCEPT -p tcp -sport 0 -source +guest/lan"),
+  },
+  {
+    title: "not what a group or the kernel makes worse",
+    lint: "lost-rule",
+    files: rules("OUT ACCEPT -dest +guest/lan"),
+    at: ["100.fw:4"],
+    twin: {
+      ...cluster("[IPSET lan]", "[GROUP bad]", "OUT DROP -dest +guest/lan"),
+      ...guest("[ALIASES]", "odd 10.0.0.0/33", "[RULES]", "IN DROP -source odd", "GROUP bad"),
+    },
   },
   {
     lint: "any-to-any",
@@ -477,7 +674,7 @@ const CASES: readonly Case[] = [
     lint: "silent-reject",
     files: rules("IN REJECT -p icmp"),
     at: ["100.fw:4"],
-    twin: rules("IN DROP -p icmp", "IN REJECT -p tcp", "IN REJECT"),
+    twin: rules("IN DROP -p icmp", "IN REJECT -p tcp", "IN REJECT", "IN Trcrt(REJECT)"),
   },
   {
     lint: "wrong-end",
@@ -556,6 +753,47 @@ for (const { title, lint: id, files, at, says = /./, twin, hardware } of CASES) 
 
 /** Lints that no .fw file of the general world shows: other tests have them. */
 const ELSEWHERE: readonly LintId[] = ["secret-in-file", "inconsistent-files", "remark", "unchecked"];
+
+test("nothing follows from hardware that had to be assumed, nor from an address that is not known", () => {
+  const files = {
+    ...guest("ipfilter: 1", "[RULES]", `${WEB} -i net3`),
+    ...container("[RULES]", `${WEB} -dest 10.9.9.9`),
+  };
+  const idsOf = (hardware: Case["hardware"]) => {
+    const { findings } = lint(nodeOf(files, hardware), { kind: "proxmox", notes: [] });
+    return new Set(findings.map((each) => each.lint));
+  };
+  const known = idsOf(undefined);
+  for (const id of ["never-matches", "ipfilter-blocks-all", "wrong-end"] as const)
+    assert.ok(known.has(id), id);
+  const assumed = idsOf((node) => ({
+    ...node,
+    nics: node.nics.map((nic) => ({ ...nic, position: { ...nic.position, file: `${nic.guestId}.fw` } })),
+  }));
+  for (const id of ["never-matches", "ipfilter-blocks-all", "wrong-end"] as const)
+    assert.ok(!assumed.has(id), id);
+  const unaddressed = idsOf((node) => ({
+    ...node,
+    nics: node.nics.flatMap((nic) =>
+      nic.guestId === "200" ? [nic, { ...nic, index: 1, addresses: [] }] : [nic],
+    ),
+  }));
+  assert.ok(!unaddressed.has("wrong-end"));
+});
+
+test("one MAC on two bridges is no finding", () => {
+  const sharing = (...places: string[]) => {
+    const node = nodeOf({}, (given) => ({
+      ...given,
+      nics: given.nics.map((nic) =>
+        places.includes(nic.place) ? { ...nic, mac: "02:00:00:00:00:01" } : nic,
+      ),
+    }));
+    const { findings } = lint(node, { kind: "proxmox", notes: [] });
+    return findings.filter((each) => each.lint === "shared-mac").length;
+  };
+  assert.deepEqual([sharing("101", "110"), sharing("100i1", "110")], [0, 1]);
+});
 
 test("every lint has a case", () => {
   const shown = new Set<string>([...CASES.map((each) => each.lint), ...ELSEWHERE]);

@@ -46,8 +46,7 @@ function heldRegion({ networks }: AddressSet, family: Family): Region {
   };
   for (const network of widestFirst(networks, family)) {
     leave(network.first);
-    if (network.first > next) upTo(before(network.first));
-    next = network.first;
+    upTo(before(network.first));
     inside.push(network);
   }
   leave();
