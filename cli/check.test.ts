@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -55,6 +55,33 @@ test("Proxmox's own files; what is hostile in them is shown, not acted on", asyn
   const ignored = findings.find(({ lint }) => lint === "ignored-line");
   assert.ok(ignored?.message.includes(line) && ignored.position.line === 4 && complete);
   assert.ok(counts.findings > 0);
+});
+
+test("of a cluster's /etc/pve one node is checked, the one that is named", async () => {
+  using folder = proxmoxFolder({});
+  for (const name of ["one", "two"]) {
+    mkdirSync(join(folder.path, "nodes", name, "qemu-server"), { recursive: true });
+    writeFileSync(
+      join(folder.path, "nodes", name, "host.fw"),
+      `[OPTIONS]\nnftables: ${name === "two" ? 1 : 0}\n`,
+    );
+  }
+  mkdirSync(join(folder.path, "firewall"));
+  const names = "[ALIASES]\nlan 10.0.0.0/8\nidle 10.0.0.0/8\n[GROUP web]\nIN DROP -source 10.0.0.1 # c\n";
+  writeFileSync(join(folder.path, "firewall", "cluster.fw"), CLUSTER + names);
+  writeFileSync(join(folder.path, "nodes", "two", "qemu-server", "200.conf"), "");
+  writeFileSync(
+    join(folder.path, "firewall", "200.fw"),
+    `${CLUSTER}[RULES]\nGROUP web\nIN DROP -dest lan # c\n`,
+  );
+  const check = (...args: string[]) => phx(["check", folder.path, ...args]);
+  const [none, one, two] = await Promise.all([check(), check("--node", "one"), check("--node", "two")]);
+  assert.deepEqual([none.status, one.status, two.status], [2, 1, 1], none.stderr + one.stdout + two.stdout);
+  // What a guest of the other node uses is not unused.
+  assert.deepEqual(one.stdout.match(/finding .*/g), [
+    "finding unused-alias: nothing refers to the alias idle",
+  ]);
+  assert.match(two.stdout, /^nodes\/two\/host\.fw:2:1: finding other-firewall/m);
 });
 
 test("SARIF: the same findings, and the files with their digests", async () => {

@@ -34,8 +34,12 @@ function filesOf({ cluster, guests }: Node): readonly { file: FirewallFile; scop
   ];
 }
 
+function scopeOf({ cluster: dc }: Node, file: FirewallFile): RuleScope {
+  return file.kind === "guest" ? { place: "guest", dc, guest: file } : { place: "host", dc };
+}
+
 /** What some rule, switched off or not, or some set refers to. */
-function usedBy({ node, places }: Ground): ReadonlySet<Alias | IpSet> {
+function usedBy({ node, places, elsewhere }: Ground): ReadonlySet<Alias | IpSet> {
   const used = new Set<Alias | IpSet>();
   const seen = new Map<RuleScope, Set<string>>();
   const use = (text: string | undefined, scope: RuleScope) => {
@@ -56,7 +60,9 @@ function usedBy({ node, places }: Ground): ReadonlySet<Alias | IpSet> {
     use(rule.dest, scope);
   };
   for (const { rules, scope } of places) for (const rule of rules) useRule(rule, scope);
-  for (const { file, scope } of filesOf(node))
+  const others = elsewhere.map((file) => ({ file, scope: scopeOf(node, file) }));
+  for (const { file, scope } of others) for (const rule of file.rules) useRule(rule, scope);
+  for (const { file, scope } of [...filesOf(node), ...others])
     for (const { entries } of file.sets.values()) for (const { address } of entries) use(address, scope);
   return used;
 }

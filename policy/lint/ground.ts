@@ -1,5 +1,5 @@
 import type { Rule } from "../estate.ts";
-import type { FirewallRule, ForwardRule } from "../proxmox/file.ts";
+import type { FirewallFile, FirewallRule, ForwardRule } from "../proxmox/file.ts";
 import type { Nic, Node } from "../proxmox/node.ts";
 import type { RuleScope } from "../proxmox/scope.ts";
 import { Budget } from "./budget.ts";
@@ -34,11 +34,14 @@ export class Ground {
   readonly node: Node;
   readonly places: readonly Place[];
   readonly budget: Budget;
+  readonly elsewhere: readonly FirewallFile[];
   readonly #understood = new Map<Rule | ForwardRule, Understood>();
   readonly #groups = new Map<string, GroupRules>();
 
-  constructor(node: Node, comparisons?: number) {
+  /** `elsewhere`: files of other nodes, which use what the one cluster.fw defines and decide nothing here. */
+  constructor(node: Node, comparisons?: number, elsewhere: readonly FirewallFile[] = []) {
     this.node = node;
+    this.elsewhere = elsewhere;
     this.budget = new Budget(comparisons);
     this.places = placesOf(node);
     for (const { rules, scope } of this.places)

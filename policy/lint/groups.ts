@@ -29,6 +29,10 @@ function definedGroup(
   uses: readonly Use[],
 ): readonly LintFinding[] {
   const own = uses.filter(({ use }) => use.group === name);
+  const isUsedElsewhere = ground.elsewhere.some(({ rules }) =>
+    rules.some((rule) => rule.type === "group" && rule.group === name),
+  );
+  if (own.length === 0 && isUsedElsewhere) return [];
   if (own.length === 0)
     return [found("unused-group", position, `group ${name}`, `no GROUP line uses the group ${name}`)];
   const failure = ground.failureOf(name);

@@ -704,6 +704,13 @@ const CASES: readonly Case[] = [
     twin: { ...guest("macfilter: 1", "radv: 0"), "host.fw": "[OPTIONS]\nnosmurfs: 1\n" },
   },
   {
+    lint: "secret-in-file",
+    files: guest("api_token: hunter2"),
+    at: ["100.fw:3"],
+    says: /^api_token holds a secret$/,
+    twin: guest("public_key: any", "password:"),
+  },
+  {
     lint: "hidden-name",
     files: { ...cluster("[ALIASES]", "lan 10.0.0.0/8"), ...guest("[ALIASES]", "LAN 10.1.0.0/16") },
     at: ["100.fw:4"],
@@ -752,7 +759,7 @@ for (const { title, lint: id, files, at, says = /./, twin, hardware } of CASES) 
 }
 
 /** Lints that no .fw file of the general world shows: other tests have them. */
-const ELSEWHERE: readonly LintId[] = ["secret-in-file", "inconsistent-files", "remark", "unchecked"];
+const ELSEWHERE: readonly LintId[] = ["inconsistent-files", "remark", "unchecked"];
 
 test("nothing follows from hardware that had to be assumed, nor from an address that is not known", () => {
   const files = {

@@ -1,7 +1,7 @@
 import type { Note, Position } from "../estate.ts";
 import type { FirewallFile, IgnoredLine } from "../proxmox/file.ts";
 import type { Node } from "../proxmox/node.ts";
-import { isSecretKey } from "../secret.ts";
+import { isSecretKey, REDACTED } from "../secret.ts";
 import { definitionLints } from "./definitions.ts";
 import { found, type LintFinding, sortFindings } from "./finding.ts";
 import { Ground } from "./ground.ts";
@@ -29,11 +29,13 @@ export interface Told {
   readonly notes: readonly Note[];
   /** What is ignored in all files; without it, in those that the node has. */
   readonly ignored?: readonly IgnoredLine[];
+  /** Files of the same cluster's other nodes: what they use is not unused. */
+  readonly elsewhere?: readonly FirewallFile[];
 }
 
 /** All lints over a node. Pure; about 20 µs a rule. */
 export function lint(node: Node, told: Told, comparisons?: number): LintReport {
-  const ground = new Ground(node, comparisons);
+  const ground = new Ground(node, comparisons, told.elsewhere);
   const never = neverLints(ground);
   const dead = new Set(never.map(({ position }) => position));
   const findings = [
@@ -45,7 +47,7 @@ export function lint(node: Node, told: Told, comparisons?: number): LintReport {
     ...groupLints(ground),
     ...optionLints(node),
     ...guestLints(node).filter((each) => told.kind === "proxmox" || each.lint !== "shared-mac"),
-    ...(told.ignored ?? filesOf(node).flatMap((file) => file.ignored)).map(ignoredLine),
+    ...(told.ignored ?? filesOf(node).flatMap((file) => file.ignored)).flatMap(ignoredLine),
     ...(told.secrets ?? []).map(secret),
     ...told.notes.map(noted),
   ];
@@ -58,8 +60,14 @@ function filesOf({ cluster, hostFile, guests }: Node): readonly FirewallFile[] {
   return [cluster, hostFile, ...guests.values()];
 }
 
-function ignoredLine({ text, reason, position }: IgnoredLine): LintFinding {
-  return found("ignored-line", position, text, `Proxmox ignores "${text}": ${reason}`);
+/** A secret in a .fw file stands in such a line; its value is gone already. */
+function ignoredLine({ text, reason, position }: IgnoredLine): readonly LintFinding[] {
+  const [, key = "", value = ""] = /^([\w-]+)[ \t]*:[ \t]*(.*)/.exec(text) ?? [];
+  const isSecret = isSecretKey(key) && value.startsWith(REDACTED);
+  return [
+    found("ignored-line", position, text, `Proxmox ignores "${text}": ${reason}`),
+    ...(isSecret ? [found("secret-in-file", position, key, `${key} holds a secret`)] : []),
+  ];
 }
 
 /** By key and place, never by value. A public key is redacted with the others, and is no secret. */
