@@ -57,7 +57,20 @@ function buildModel(node: Node): Model {
     subnet,
     broadcasts: broadcastsOf(subnet),
     nics: new Map(node.nics.map((nic) => [nic.place, nicModel(node, nic, enable)])),
-    families: { 4: familyModel(node, 4), 6: familyModel(node, 6) },
+    families: familiesOf(node),
+  };
+}
+
+/** Each made when first asked for: most nodes are asked for one. */
+function familiesOf(node: Node): Model["families"] {
+  const made: Partial<Record<Family, FamilyModel>> = {};
+  return {
+    get 4() {
+      return (made[4] ??= familyModel(node, 4));
+    },
+    get 6() {
+      return (made[6] ??= familyModel(node, 6));
+    },
   };
 }
 

@@ -100,18 +100,27 @@ function redact(text: string, hidden: readonly SecretNode[]): string {
 }
 
 function findDuplicates(node: Node, path: JSONPath, lines: Lines, found: Fault[]): void {
-  if (node.type !== "object" && node.type !== "array") return;
-  const first = new Map<string, Node>();
-  for (const [index, child] of (node.children ?? []).entries()) {
-    const [key, value] = node.type === "array" ? [undefined, child] : (child.children ?? []);
-    if (!value) continue;
-    const name = key && String(key.value);
-    path.push(name ?? index);
-    const earlier = name === undefined ? undefined : first.get(name);
-    if (key && earlier) found.push(duplicate(key, earlier, path, lines));
-    else if (key && name !== undefined) first.set(name, key);
+  const { type, children = [] } = node;
+  if (type === "object") duplicatesIn(children, path, lines, found);
+  for (const [index, child] of children.entries()) {
+    const [key, value] = type === "array" ? [undefined, child] : (child.children ?? []);
+    if (!value?.children) continue;
+    path.push(key ? String(key.value) : index);
     findDuplicates(value, path, lines, found);
     path.pop();
+  }
+}
+
+/** One for all objects: each empties it. */
+const FIRST = new Map<unknown, Node>();
+
+function duplicatesIn(properties: readonly Node[], path: JSONPath, lines: Lines, found: Fault[]): void {
+  FIRST.clear();
+  for (const { children: [key, value] = [] } of properties) {
+    if (!key || !value) continue;
+    const earlier = FIRST.get(key.value);
+    if (earlier) found.push(duplicate(key, earlier, [...path, String(key.value)], lines));
+    else FIRST.set(key.value, key);
   }
 }
 
