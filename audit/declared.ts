@@ -6,7 +6,7 @@ const SNIPPET_LENGTH = 200;
 /** A position with its line of text, secrets already replaced. */
 export function declaredAt(estate: Estate, position: Position): Declared {
   const text = estate.files.find(({ name }) => name === position.file)?.text ?? "";
-  const snippet = (text.split("\n")[position.line - 1] ?? "").trim().slice(0, SNIPPET_LENGTH);
+  const snippet = (text.split(/\r\n|\n|\r/)[position.line - 1] ?? "").trim().slice(0, SNIPPET_LENGTH);
   const { file, line, column, pointer } = position;
   return { file, line, column, pointer, snippet };
 }
