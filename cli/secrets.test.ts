@@ -51,11 +51,14 @@ test("no error prints a secret, where its value is wrong or the JSON around it i
   assert.doesNotMatch(printed(results), /hunter2/);
 });
 
-test("the line that a finding quotes is cut from the redacted text", () => {
+test("the line that a finding quotes is cut from the redacted text, whatever ends a line", () => {
   const estate = estateWith(({ lxc }) => {
     lxc.lxc_configs[801].network_config.wifi_password = "hunter2-do-not-print";
   });
   const [note] = estate.notes;
   assert.ok(note);
-  assert.equal(declaredAt(estate, note.position).snippet, '"wifi_password": "[redacted]"');
+  for (const end of ["\n", "\r\n", "\r"]) {
+    const files = estate.files.map((file) => ({ ...file, text: file.text.replaceAll("\n", end) }));
+    assert.equal(declaredAt({ ...estate, files }, note.position).snippet, '"wifi_password": "[redacted]"');
+  }
 });
