@@ -20,6 +20,7 @@ export const FAULTS = {
   "role-ambiguous": { exit: 2, remedy: "Leave the function with one guest." },
   "address-twice": { exit: 2, remedy: "Give each guest an address of its own." },
   "address-outside": { exit: 2, remedy: "Give an address of the declared subnet." },
+  "subnet-full": { exit: 2, remedy: "Declare a larger subnet, or fewer addresses in it." },
   "port-without-protocol": {
     exit: 2,
     remedy: "Add proto: tcp or udp (sctp, dccp and udplite have ports too).",

@@ -37,6 +37,8 @@ export interface Firewall {
   readonly policyIn: Policy;
   readonly policyOut: Policy;
   readonly rules: readonly Rule[];
+  /** Where the files set these; what is absent is a default. */
+  readonly keys?: Readonly<Partial<Record<"enabled" | "policyIn" | "policyOut", Position>>>;
   readonly position: Position;
 }
 

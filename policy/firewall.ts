@@ -1,7 +1,7 @@
 import type { JSONPath } from "jsonc-parser";
 import type { Firewall, Rule } from "./estate.ts";
 import type { GuestFirewall, HostFirewall, PhoenixRule } from "./phoenix/rule.ts";
-import { positionOf, type Source } from "./source.ts";
+import { nodeAt, positionOf, type Source } from "./source.ts";
 
 /** The host's firewall; where the files have none it is off, as Proxmox has it. */
 export function hostFirewallOf(source: Source, declared: HostFirewall | undefined, path: JSONPath): Firewall {
@@ -25,8 +25,16 @@ function firewallOf(
     policyIn: declared.default_input_policy ?? "DROP",
     policyOut: declared.default_output_policy ?? "ACCEPT",
     rules: rules.map((rule, index) => ruleOf(source, rule, [...path, rulesKey, index])),
+    keys: keysOf(source, path),
     position: positionOf(source, path),
   };
+}
+
+function keysOf(source: Source, path: JSONPath): NonNullable<Firewall["keys"]> {
+  const at = (key: string) =>
+    nodeAt(source, [...path, key]) ? positionOf(source, [...path, key]) : undefined;
+  const [enabled, policyIn, policyOut] = ["enabled", "default_input_policy", "default_output_policy"].map(at);
+  return { ...(enabled && { enabled }), ...(policyIn && { policyIn }), ...(policyOut && { policyOut }) };
 }
 
 /** Empty values are absent: Phoenix's own generator leaves them out of the line. */

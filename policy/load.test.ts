@@ -12,6 +12,7 @@ import {
 import { guestOf } from "./estate.ts";
 import { macOf } from "./guest.ts";
 import { type FileTexts, loadEstate } from "./load.ts";
+import { lanAddress } from "./place.ts";
 import { readEstate } from "./read.ts";
 
 const reference = readEstate(REFERENCE);
@@ -439,9 +440,40 @@ test("a firewall under shared_volumes, numbers as ports, flags and icmp types ar
   assert.deepEqual([third?.icmpType, third?.enabled, third?.comment], ["8", true, undefined]);
 });
 
+test("a MAC that no interface takes is refused: all zero, or a group's", () => {
+  for (const mac of ["00:00:00:00:00:00", "00-00-00-00-00-00", "ff:ff:ff:ff:ff:ff", "53:54:00:67:89:b3"])
+    assert.throws(
+      () => estateWith(({ lxc }) => (lxc.lxc_configs[801].mac_address = mac)),
+      /expected the MAC of one interface/,
+      mac,
+    );
+  assert.doesNotThrow(() =>
+    estateWith(({ lxc }) => (lxc.lxc_configs[801].mac_address = "00:00:00:00:00:01")),
+  );
+});
+
 test("a MAC is derived from the id's three low bytes", () => {
   assert.equal(macOf("1001"), "52:54:00:00:03:e9");
   assert.equal(macOf("999999999"), "52:54:00:9a:c9:ff");
+});
+
+test("lan takes an address that only rules name where no other is left, and none where none is", () => {
+  const deny = (source: string) => ({ type: "in", action: "DROP", source });
+  const named = Array.from({ length: 254 }, (_, index) => deny(`10.0.0.${index + 1}`));
+  const estate = estateWith(({ lxc }) => lxc.lxc_configs[801].firewall.rules.push(...named));
+  assert.equal(lanAddress(estate), "10.0.0.50");
+  const narrow = { ...estate, host: { ...estate.host, subnet: "10.0.0.12/30" }, guests: [] };
+  const full = { ...narrow, host: { ...narrow.host, gateway: "10.0.0.14" } };
+  assert.throws(() => lanAddress(full), /phoenix_hypervisor_config.json:\d+:\d+.*\[subnet-full\]/);
+});
+
+test("a policy and a switch stand where the files set them, else at their section", () => {
+  const [set, unset] = [{ enabled: true, default_input_policy: "DROP" }, { enabled: true }];
+  const keysOf = (firewall: object) =>
+    estateWith(({ host }) => (host.firewall = { ...firewall, global_firewall_rules: [] })).host.firewall.keys;
+  assert.equal(keysOf(set)?.policyIn?.pointer, "/firewall/default_input_policy");
+  assert.equal(keysOf(set)?.enabled?.pointer, "/firewall/enabled");
+  assert.deepEqual(Object.keys(keysOf(unset) ?? {}), ["enabled"]);
 });
 
 test("bridges come from the guest, the VMs' defaults, the host; name servers as a text or a list", () => {

@@ -5,6 +5,7 @@ import { GroupChains } from "./generate.ts";
 import { type GuestChains, guestChains } from "./guest-chains.ts";
 import { type HostChains, hostChains, inboundFilters } from "./host-chains.ts";
 import type { Family } from "./ip.ts";
+import type { FirewallFile } from "./proxmox/file.ts";
 import { localNetworkOf, type Nic, type Node } from "./proxmox/node.ts";
 import { clusterOptions, hostOptions } from "./proxmox/options.ts";
 import type { Broadcasts } from "./shared-chains.ts";
@@ -75,10 +76,13 @@ function familiesOf(node: Node): Model["families"] {
 }
 
 function nicModel({ cluster, guests }: Node, nic: Nic, clusterOn: boolean): NicModel {
-  return {
-    nic,
-    position: clusterOn ? (guests.get(nic.guestId)?.position ?? nic.position) : cluster.position,
-  };
+  const file = clusterOn ? guests.get(nic.guestId) : cluster;
+  return { nic, position: file ? enableOf(file) : nic.position };
+}
+
+/** Where a file turns its firewall on or off. */
+export function enableOf(file: FirewallFile): Position {
+  return file.options.get("enable")?.position ?? file.position;
 }
 
 /** Chains are written in Proxmox's order, since a group that fails leaves a trace for those after (trap 1). */

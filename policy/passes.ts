@@ -8,7 +8,7 @@ import {
   tryLines,
 } from "./chain.ts";
 import type { Hop, Place } from "./flow.ts";
-import type { Model, NicModel } from "./model.ts";
+import { enableOf, type Model, type NicModel } from "./model.ts";
 import type { Packet } from "./packet.ts";
 import { guestOptions } from "./proxmox/options.ts";
 
@@ -134,13 +134,13 @@ function whyOpen({ node }: Model, target: NicModel): string {
 }
 
 function hostIsOff({ node: { hostFile } }: Model): Ruling {
-  const position = hostFile.options.get("enable")?.position ?? hostFile.position;
+  const position = enableOf(hostFile);
   const text = "the host's own firewall is off";
   return { verdict: "accept", decider: { kind: "unfiltered", chain: "none", text, position } };
 }
 
 export function unfiltered(model: Model, where: string, text: string, hook: Hop["hook"] = "FORWARD"): Pass {
-  const { position } = model.node.cluster;
+  const position = enableOf(model.node.cluster);
   const decider = { kind: "unfiltered", chain: "none", text, position } as const;
   return { hook, where, rule: () => ({ verdict: "accept", decider }) };
 }

@@ -1,6 +1,8 @@
 import { contains, formatIpv4, parseCidr, rangeOf } from "./address.ts";
+import { HarnessError } from "../errors.ts";
 import type { Estate, Role } from "./estate.ts";
 import type { Place } from "./flow.ts";
+import { describePosition } from "./position.ts";
 
 /** The internet user's address: RFC 5737 TEST-NET-3. */
 export const WAN_ADDRESS = "203.0.113.10";
@@ -58,20 +60,25 @@ export function addressOf(estate: Estate, id: Place): string {
 /** Where a plain device usually sits; the next free address above it where that one is declared. */
 const LAN_FROM = 50;
 
-/** The address of `lan`: inside the subnet, neither host nor guest nor gateway nor named in any record or rule's literal. */
+/**
+ * The address of `lan`: inside the subnet, neither host nor guest nor gateway nor any record's, and where one is left none
+ * that a rule names.
+ * @throws HarnessError (`subnet-full`, exit 2)
+ */
 export function lanAddress(estate: Estate): string {
-  const taken = [
-    estate.host.address,
-    estate.host.gateway,
-    ...estate.guests.map((guest) => guest.address),
-    ...[...estate.dns.external, ...estate.dns.internal, ...estate.dns.externalInside].map(
-      (record) => record.address,
-    ),
-    ...allRules(estate).flatMap((rule) => `${rule.source ?? ""},${rule.dest ?? ""}`.split(",")),
+  const { subnet, address, gateway, position } = estate.host;
+  const { external, internal, externalInside } = estate.dns;
+  const used = [
+    address,
+    gateway,
+    ...[...estate.guests, ...external, ...internal, ...externalInside].map((each) => each.address),
   ];
-  const address = freeAddress(estate.host.subnet, taken);
-  if (address === undefined) throw new TypeError(`no free address in ${estate.host.subnet}`);
-  return address;
+  const named = allRules(estate).flatMap((rule) => `${rule.source ?? ""},${rule.dest ?? ""}`.split(","));
+  const free = freeAddress(subnet, [...used, ...named]) ?? freeAddress(subnet, used);
+  if (free !== undefined) return free;
+  const expected = "an address that is left for a device of the LAN";
+  const subject = describePosition(position);
+  throw new HarnessError("subnet-full", { subject, expected, actual: `none in ${subnet}` });
 }
 
 /** The first address of an IPv4 network from `.50` on, else from its beginning, that is not taken. */

@@ -30,7 +30,7 @@ const hostDrops: Control = {
 
 /** The live default action: the last, unconditional line of the host's inbound chain counted what nothing else took. */
 function defaultPolicy(estate: Estate, seen: Observations): Check {
-  const { policyIn, position } = estate.host.firewall;
+  const { policyIn, keys, position } = estate.host.firewall;
   const accounts = sweepsTo(estate, "host").flatMap(({ id }) => seen.packets(id).accounts);
   const last = accounts.find(({ chain, rule }) => chain === "PVEFW-HOST-IN" && rule === "-j DROP");
   const passes = policyIn === "DROP" && last !== undefined;
@@ -42,7 +42,7 @@ function defaultPolicy(estate: Estate, seen: Observations): Check {
     ...(passes
       ? {}
       : { disagreement: policyIn === "DROP" ? ("converge fault" as const) : ("intent gap" as const) }),
-    declared: declaredAt(estate, position),
+    declared: declaredAt(estate, keys?.policyIn ?? position),
     evidence: sweepsTo(estate, "host").map(({ id }) => id),
   };
 }
@@ -94,7 +94,7 @@ function switchedOn(estate: Estate, what: string, firewall: Firewall | undefined
     ...(on
       ? {}
       : { reason: `${what}: ${observed}; set enabled to true`, disagreement: "intent gap" as const }),
-    declared: declaredAt(estate, firewall?.position ?? position),
+    declared: declaredAt(estate, firewall?.keys?.enabled ?? firewall?.position ?? position),
     evidence: [],
   };
 }

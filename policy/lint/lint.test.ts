@@ -536,10 +536,18 @@ const CASES: readonly Case[] = [
     twin: rules(WEB),
   },
   {
-    lint: "kernel-refuses",
-    files: rules("IN ACCEPT -p udplite -dport 80"),
+    title: "a set of the SDN",
+    lint: "remark",
+    files: rules("IN ACCEPT -p tcp -source +sdn/all -dport 80"),
     at: ["100.fw:4"],
-    twin: rules("IN ACCEPT -p udplite -dport 80:81", "IN ACCEPT -p udplite -dport 80,90", WEB),
+    says: /which phx does not read/,
+    twin: rules(WEB),
+  },
+  {
+    lint: "kernel-refuses",
+    files: rules("IN ACCEPT -p udplite -dport 80", "IN ACCEPT -p udplite -dport 90:91"),
+    at: ["100.fw:4", "100.fw:5"],
+    twin: rules("IN ACCEPT -p udplite -dport 80,90", "IN ACCEPT -p udplite", WEB),
   },
   {
     title: "one network twice",

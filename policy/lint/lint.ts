@@ -63,6 +63,10 @@ function filesOf({ cluster, hostFile, guests }: Node): readonly FirewallFile[] {
 /** A secret in a .fw file stands in such a line; its value is gone already. */
 function ignoredLine({ text, reason, position }: IgnoredLine): readonly LintFinding[] {
   const [, key = "", value = ""] = /^([\w-]+)[ \t]*:[ \t]*(.*)/.exec(text) ?? [];
+  if (/[ ]\+sdn\//.test(text) && reason.includes("no such ipset")) {
+    const message = `"${text}" names a set of the SDN, which phx does not read: taken as a line without effect`;
+    return [found("remark", position, text, message, { remedy: "Name an ipset of the files." })];
+  }
   const isSecret = isSecretKey(key) && value.startsWith(REDACTED);
   return [
     found("ignored-line", position, text, `Proxmox ignores "${text}": ${reason}`),

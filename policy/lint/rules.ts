@@ -74,17 +74,17 @@ function lost(rule: Rule, line: string, { kind }: Place, { failure }: Understood
   return [found("lost-rule", rule.position, line, `"${line}" is left out: ${failure}`)];
 }
 
-/** iptables 1.8.9 has no single port for udplite; a list or a range goes another way (trap 32). */
+/** iptables 1.8.9 knows ports of udplite only as a list, which goes another way (trap 32). */
 function kernelLints(rule: Rule | ForwardRule, line: string): readonly LintFinding[] {
   const isLite = rule.proto === "udplite" || rule.proto === "136";
   const single = [rule.port, rule.sport].find(
-    (port) => port !== undefined && /^[^,:]+$/.test(port) && port !== "0",
+    (port) => port !== undefined && /^[^,]+$/.test(port) && port !== "0",
   );
   if (!isLite || single === undefined) return [];
-  const message = `"${line}" is refused by iptables: udplite takes a list of ports or a range, not ${single} alone`;
+  const message = `"${line}" is refused by iptables: udplite takes a list of ports, not ${single} alone`;
   return [
     found("kernel-refuses", rule.position, line, message, {
-      remedy: "Write a range of two ports, or no port.",
+      remedy: "Write a list of two ports or more, or no port.",
     }),
   ];
 }

@@ -28,15 +28,15 @@ const PortMapping = z
   .refine((ports) => ports.every((port) => PortNumber.safeParse(port).success), MAPPING)
   .transform((ports) => ports.at(-1) ?? 0);
 
+/** Neither all zero nor a group's (IEEE 802: the first octet's lowest bit): no interface takes such a one. */
+const UNICAST_MAC = /^(?!(00[:-]?){6}$)[\da-f][02468ace]([:-][\da-f]{2}){5}$/i;
+
 /** What LXC guests and VMs have in common; both generations. */
 const Guest = {
   name: Text.min(1, "a name"),
   is_template: Flag.optional(),
   network_config: NetworkConfig.optional(),
-  mac_address: z
-    .string()
-    .regex(/^[\da-f]{2}([:-][\da-f]{2}){5}$/i, "a MAC, e.g. 52:54:00:67:89:b3")
-    .optional(),
+  mac_address: z.string().regex(UNICAST_MAC, "the MAC of one interface, e.g. 52:54:00:67:89:b3").optional(),
   features: z.array(z.string()).optional(),
   dependencies: z.array(GuestId).optional(),
   portainer_role: Text.optional(),

@@ -40,12 +40,18 @@ test("a container's static addresses; dhcp, auto and manual are none", () => {
 
 test("a NIC without MAC or bridge, and a line beyond measure, are told", () => {
   const text =
-    "net0: virtio,bridge=vmbr0\nnet1: virtio=52:54:00:10:00:01\nnet2: virtio=52:54:00:10:00:02,bridge=";
+    "net0: virtio,bridge=vmbr0\nnet1: virtio=52:54:00:10:00:01\nnet2: virtio=52:54:00:10:00:02,bridge=\nnet4: virtio=53:54:00:10:00:02,bridge=vmbr0";
   const { nics, ignored } = parseNics(MACHINE, `${text}\nnet3: ${",".repeat(70_000)}`, "1001.conf");
   assert.deepEqual(nics, []);
   assert.deepEqual(
     ignored.map(({ reason, position }) => `${position.line} ${reason.split(":")[0]}`),
-    ["1 no MAC address in MODEL=", "2 no bridge", "3 no bridge", "4 a line of more than 65536 characters"],
+    [
+      "1 no MAC address in MODEL=",
+      "2 no bridge",
+      "3 no bridge",
+      "4 no MAC address in MODEL=",
+      "5 a line of more than 65536 characters",
+    ],
   );
   assert.match(parseNics(CONTAINER, "net0: name=eth0,bridge=vmbr0", "f").ignored[0]?.reason ?? "", /hwaddr=/);
 });

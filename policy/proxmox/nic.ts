@@ -93,7 +93,9 @@ function keyAndValue(field: string): readonly [string, string] {
   return [key.trim(), equals < 0 ? "" : field.slice(equals + 1).trim()];
 }
 
-const MAC = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/i;
+/** Of one interface: neither all zero nor a group's. */
+const MAC = /^(?!(?:00:?){6}$)[0-9a-f][02468ace](?::[0-9a-f]{2}){5}$/i;
+
 function macOf(kind: Nic["kind"], fields: ReadonlyMap<string, string>): string | undefined {
   if (kind === "lxc") return withForm(fields.get("hwaddr"));
   return withForm(fields.get("macaddr")) ?? [...fields.values()].find((value) => MAC.test(value));

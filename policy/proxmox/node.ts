@@ -103,7 +103,10 @@ function nicOf(guest: Guest, nicFlags: NicFlags): Nic {
 /** The .fw file that a firewall section becomes. */
 function fileOf(kind: "cluster" | "guest", firewall: Firewall): FirewallFile {
   const { position } = firewall;
-  const option = (value: string): Option => ({ value, position });
+  const option = (value: string, key: keyof NonNullable<Firewall["keys"]>): Option => ({
+    value,
+    position: firewall.keys?.[key] ?? position,
+  });
   const ignored: IgnoredLine[] = [];
   const rules = firewall.rules.filter((rule) => {
     const { errors } = readRule(rule, { place: kind, dc: NO_DEFINITIONS });
@@ -114,9 +117,9 @@ function fileOf(kind: "cluster" | "guest", firewall: Firewall): FirewallFile {
   return {
     ...emptyFile(kind, position),
     options: new Map([
-      ["enable", option(firewall.enabled ? "1" : "0")],
-      ["policy_in", option(firewall.policyIn)],
-      ["policy_out", option(firewall.policyOut)],
+      ["enable", option(firewall.enabled ? "1" : "0", "enabled")],
+      ["policy_in", option(firewall.policyIn, "policyIn")],
+      ["policy_out", option(firewall.policyOut, "policyOut")],
     ]),
     rules,
     ignored,
