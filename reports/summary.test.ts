@@ -26,7 +26,7 @@ test("the summary names the verdict, each control that is not green, its place, 
 
 note SEG-004  egress open by declaration: no guest limits what it sends
 
-time    9.8 s (read the estate 12 ms, start the lab 148 ms, converge 912 ms, converge again 96 ms, packets 4.3 s, services 1.8 s, browser 1.5 s, judge 41 ms, destroy 103 ms); 108 observations, 5,850 packets
+time    9.8 s (packets 4.3 s, services 1.8 s, browser 1.5 s, converge 912 ms, start the lab 148 ms, the rest 1.1 s); 108 observations, 5,850 packets
 report  reports/out/x/report.html
 `,
   );

@@ -70,9 +70,15 @@ function sampled(finding: Finding | undefined): string[] {
   return finding?.sampled ? [`    sampled: ${shown(finding.sampled)}`] : [];
 }
 
+const SHOWN_STEPS = 5;
+
+/** The longest steps; what is not theirs is the other steps, and the runner's own start and end. */
 function times(run: Run): string {
   const total = Date.parse(run.endedAt) - Date.parse(run.startedAt);
-  const steps = run.timings.map(({ step, durationMs }) => `${shown(step)} ${duration(durationMs)}`);
+  const longest = [...run.timings].sort((a, b) => b.durationMs - a.durationMs).slice(0, SHOWN_STEPS);
+  const known = longest.reduce((sum, { durationMs }) => sum + durationMs, 0);
+  const steps = longest.map(({ step, durationMs }) => `${shown(step)} ${duration(durationMs)}`);
+  const rest = total > known ? [`the rest ${duration(total - known)}`] : [];
   const packets = run.observations.reduce((sum, seen) => sum + (seen.kind === "packets" ? seen.sent : 0), 0);
-  return `${duration(total)} (${steps.join(", ")}); ${counted(run.observations.length, "observation")}, ${grouped(packets)} packets`;
+  return `${duration(total)} (${[...steps, ...rest].join(", ")}); ${counted(run.observations.length, "observation")}, ${grouped(packets)} packets`;
 }

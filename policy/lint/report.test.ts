@@ -123,7 +123,7 @@ test("a guest without a firewall section, or with one that is off", () => {
     open.map(({ message, position }) => [message, position.pointer]),
     [
       ["guest 801 has no firewall", "/lxc_configs/801"],
-      ["the firewall of guest 802 is off: enable: 0", "/lxc_configs/802/firewall"],
+      ["the firewall of guest 802 is off: enable: 0", "/lxc_configs/802/firewall/enabled"],
     ],
   );
 });
