@@ -40,10 +40,14 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Holds it to 5 s and 1 GiB. */
-async function bounded(verb: string, folder: string, asNobody = false): Promise<Measured> {
-  const result = await measured([verb, folder, ...(VERBS[verb] ?? [])], asNobody);
+function bounded(verb: string, folder: string, asNobody = false): Promise<Measured> {
+  return inBounds([verb, folder, ...(VERBS[verb] ?? [])], asNobody);
+}
+
+async function inBounds(args: readonly string[], asNobody = false): Promise<Measured> {
+  const result = await measured(args, asNobody);
   const { mainThreadSeconds, mostMiB } = result.usage;
-  assert.ok(mainThreadSeconds < 5 && mostMiB < 1024, `${verb}: ${mainThreadSeconds} s, ${mostMiB} MiB`);
+  assert.ok(mainThreadSeconds < 5 && mostMiB < 1024, `${args[0]}: ${mainThreadSeconds} s, ${mostMiB} MiB`);
   return result;
 }
 
@@ -188,4 +192,44 @@ test("100,000 rules: the right answer, within bounds", async () => {
   const { status, stdout } = await bounded("check", estate.path);
   assert.equal(status, 1);
   assert.match(stdout, new RegExp(`^${PLACE}`, "m"));
+});
+
+const ON = "[OPTIONS]\nenable: 1\n";
+const GROUP = Array.from({ length: 10_000 }, (_, at) => `IN ACCEPT -p tcp -dport ${at + 1}\n`).join("");
+const HOLES = Array.from({ length: 20_000 }, (_, at) => `!2001:db8:${at.toString(16)}::1\n`).join("");
+
+test("import: a group of 10,000 rules that 100 guests use, and a set with 20,000 holes, within bounds", async () => {
+  using estate = estateFolder();
+  const [groups, holes] = ["groups", "holes"].map((name) => join(estate.path, name)) as [string, string];
+  for (const path of [groups, holes]) mkdirSync(path);
+  writeFileSync(join(groups, "cluster.fw"), `${ON}\n[group big]\n\n${GROUP}`);
+  for (let id = 100; id < 200; id++) writeFileSync(join(groups, `${id}.fw`), `${ON}\n[RULES]\n\nGROUP big\n`);
+  const large = await inBounds(["import", "pve", groups]);
+  assert.deepEqual([large.status, large.stdout, large.stderr.split("\n").length], [2, "", 2]);
+  assert.match(
+    large.stderr,
+    /110\.fw:6:1 \[RULES\]: expected at most 100000 rules .*found 10000 here after 100000/,
+  );
+
+  const set = `${ON}\n[IPSET shut]\n\n::/1\n${HOLES}`;
+  writeFileSync(join(holes, "cluster.fw"), `${set}\n[RULES]\n\nIN ACCEPT -source +dc/shut\n`);
+  const { status, stderr } = await inBounds(["import", "pve", holes]);
+  assert.equal(status, 1);
+  assert.match(stderr, /lost: cluster\.fw:\d+:1 .*would be 1600038 networks, more than 65536/);
+});
+
+test("100,000 wrong rules, each in several ways: exit 2 with the first faults, within bounds", async () => {
+  const wrong = Array.from({ length: 100_000 }, () => ({
+    type: "inx",
+    action: "ACEPT",
+    prot: "tcp",
+    port: -1,
+  }));
+  using estate = estateFolder(({ vm }) => (vm.vms[1].firewall.rules = wrong));
+  for (const verb of ["check", "explain", "plan"]) {
+    const { status, stdout, stderr } = await bounded(verb, estate.path);
+    assert.deepEqual([status, stdout], [2, ""]);
+    assert.match(stderr, new RegExp(`^phx: ${PLACE} /vms/1/firewall/rules/0/type: expected "in" or "out"`));
+    assert.match(stderr.trimEnd().split("\n").at(-1) ?? "", /not all values were looked at/);
+  }
 });

@@ -24,7 +24,8 @@ a rule at the end. Macros, log levels, comments and disabled rules (enable: fals
 
 What Phoenix JSON has no words for is told on stderr, each with its place: "lost" where packets are decided otherwise for it
 (macfilter: 0, ipfilter, a blacklist, a second NIC, ...), "note" where none is (a line that Proxmox ignores itself, a log
-level, the name of an alias). The rest is still printed or written; the exit status is 1 where something is lost.
+level, the name of an alias). The rest is still printed or written; the exit status is 1 where something is lost. A rule whose
+set would be more than 65,536 networks is lost; a node of more than 100,000 rules, groups and sets written out, is refused.
 
   DIR                folder with cluster.fw, host.fw and ID.fw, or a copy of /etc/pve; guests' ID.conf tell their NICs
 
@@ -37,7 +38,7 @@ flags:
   --json             on stdout also what was left out; with --out JSON instead of words
   --help             this text
 
-exit status: 0, or 1 where something is lost
+exit status: 0, 1 where something is lost, or 2 where the node has too many rules
 
 example:
   phx import pve /etc/pve

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { addressSet, parseSetNetwork, setHolds } from "./address-set.ts";
-import { cidrsOfSet, cidrsOfSpans, formatIpv6 } from "./cidr-list.ts";
+import { cidrsOfSet, cidrsOfSpans, countCidrsOfSet, formatIpv6 } from "./cidr-list.ts";
 import { type Family, parseIp, parseIpv6, parseSpan, parseSpanRange } from "./ip.ts";
 
 function setOf(...entries: readonly string[]) {
@@ -57,6 +57,8 @@ test("a set's networks hold what the set holds, and no two of them are one", () 
     fc.property(fc.array(ENTRY, { maxLength: 12 }), fc.constantFrom<Family>(4, 6), (entries, family) => {
       const set = setOf(...entries);
       const cidrs = cidrsOfSet(set, family);
+      const both = ([4, 6] as const).flatMap((each) => cidrsOfSet(set, each));
+      assert.equal(countCidrsOfSet(set), both.length);
       const spans = cidrs.map((cidr) => parseSpan(cidr));
       for (let host = 0; host < 256; host++) {
         const text = family === 4 ? `10.0.0.${host}` : `2001:db8::${host.toString(16)}`;

@@ -15,6 +15,11 @@ export function cidrsOfSet({ networks }: AddressSet, family: Family): readonly s
   return cidrsOf(heldSpans(networks.filter((network) => network.family === family)), family);
 }
 
+/** How many networks `cidrsOfSet` would give, of both families: told from the bounds alone, nothing is written. */
+export function countCidrsOfSet({ networks }: AddressSet): number {
+  return heldSpansByFamily(networks).reduce((sum, span) => sum + countCidrs(span), 0);
+}
+
 /** The same of spans; those of the other family are left out. */
 export function cidrsOfSpans(spans: readonly IpSpan[], family: Family): readonly string[] {
   const own = spans.filter((span) => span.family === family);
@@ -69,6 +74,26 @@ function joined(spans: readonly Span[]): readonly Span[] {
     else if (span.last > before.last) found[found.length - 1] = { first: before.first, last: span.last };
   }
   return found;
+}
+
+function heldSpansByFamily(networks: readonly SetNetwork[]): readonly Span[] {
+  const { 4: four = [], 6: six = [] } = Object.groupBy(networks, ({ family }) => family);
+  return [...heldSpans(four), ...heldSpans(six)];
+}
+
+/**
+ * Up to the highest bit in which first and end differ the networks become wider, after it narrower: each is a one of a
+ * length's binary digits.
+ */
+function countCidrs({ first, last }: Span): number {
+  const end = last + 1n;
+  const highest = BigInt((first ^ end).toString(2).length - 1);
+  const widest = (end >> highest) << highest;
+  return ones(widest - first) + ones(end - widest);
+}
+
+function ones(length: bigint): number {
+  return length.toString(2).replaceAll("0", "").length;
 }
 
 /** From the left always the widest network that begins there and ends within: no shorter list exists. */

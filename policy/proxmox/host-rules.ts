@@ -7,7 +7,8 @@ import type { FirewallFile } from "./file.ts";
 import { localNetworkOf, type Node } from "./node.ts";
 import type { Omission } from "./omission.ts";
 import { clusterOptions, guestOptions, hostOptions } from "./options.ts";
-import { lists, type PhoenixRule, type PhoenixRules, phoenixRules } from "./phoenix-rules.ts";
+import { type PhoenixRule, type PhoenixRules, phoenixRules } from "./phoenix-rules.ts";
+import { excessOf, lists, type RuleBudget, tooMany } from "./written-out.ts";
 
 /** The host's rules as Phoenix JSON has them; `isOff`: the host's own firewall is off while the cluster's is on. */
 export interface HostRules extends PhoenixRules {
@@ -18,7 +19,7 @@ export interface HostRules extends PhoenixRules {
  * host.fw's rules, then cluster.fw's, then what Proxmox accepts by itself and a node of Phoenix in `localNetwork` would not.
  * The node's set `management` holds its local network.
  */
-export function hostRules(node: Node, localNetwork: string): HostRules {
+export function hostRules(node: Node, localNetwork: string, budget: RuleBudget): HostRules {
   const { cluster, hostFile } = node;
   const isOn = clusterOptions(cluster).enable;
   const isOff = !hostOptions(hostFile).enable;
@@ -28,6 +29,7 @@ export function hostRules(node: Node, localNetwork: string): HostRules {
     scope: { place: "host", dc: cluster },
     groups: cluster.groups,
     isActive,
+    budget,
   });
   const omissions = [...declared.omissions, ...blacklist(cluster, isOn), ...markedGuests(node, isActive)];
   if (isOff) {
@@ -145,6 +147,11 @@ function beyond(
 ): PhoenixRules {
   const given = parseSetNetwork(localNetwork, true);
   if (!given) throw new TypeError(`a local network ${localNetwork}`);
+  const lost = (reason: string): readonly Omission[] => [
+    { text: set.name, reason, position, decides: isActive },
+  ];
+  const excess = excessOf(set);
+  if (excess !== undefined) return { rules: [], omissions: lost(tooMany(`[IPSET ${set.name}]`, excess)) };
   const held = ([4, 6] as const).flatMap((family) =>
     cidrsOfSet(set, family).flatMap((text) => parseSetNetwork(text) ?? []),
   );
@@ -152,7 +159,7 @@ function beyond(
   const rules = ([4, 6] as const).flatMap((family) => lists(cidrsOfSet(rest, family)).map(rule));
   if (held.some((network) => isWithin(given, network))) return { rules, omissions: [] };
   const reason = `it leaves out some of ${localNetwork}, for which Phoenix's node accepts Proxmox's own ports anyway`;
-  return { rules, omissions: [{ text: set.name, reason, position, decides: isActive }] };
+  return { rules, omissions: lost(reason) };
 }
 
 function isWithin(inner: SetNetwork, outer: SetNetwork): boolean {

@@ -5,7 +5,8 @@ import { hostRules } from "./host-rules.ts";
 import type { Nic, Node } from "./node.ts";
 import { type Omission, unheldNames, unheldOptions } from "./omission.ts";
 import { clusterOptions, guestOptions } from "./options.ts";
-import { type PhoenixRule, type PhoenixRules, phoenixRules } from "./phoenix-rules.ts";
+import { type PhoenixRule, phoenixRules, takeRules } from "./phoenix-rules.ts";
+import { RuleBudget } from "./written-out.ts";
 
 interface Policies {
   readonly enabled: boolean;
@@ -34,13 +35,17 @@ export interface PhoenixFirewalls {
 /**
  * The firewall sections that make Phoenix decide as this node does, and what they can't say. Rules of host.fw come before
  * those of cluster.fw, as Proxmox tries them. `localNetwork` is the subnet of the estate that takes the sections. The lines
- * that Proxmox ignores are in each file's `ignored`, and not told again.
+ * that Proxmox ignores are in each file's `ignored`, and not told again. Throws `estate-unreadable` for more than MOST_RULES.
  */
 export function phoenixFirewalls(node: Node, localNetwork = node.host.localNetwork): PhoenixFirewalls {
   const whole = withManagement(node);
-  const host = hostSection(whole, localNetwork);
+  const budget = new RuleBudget();
+  const { groups } = node.cluster;
+  for (const { rules } of [node.hostFile, node.cluster, ...node.guests.values()])
+    takeRules(rules, groups, budget);
+  const host = hostSection(whole, localNetwork, budget);
   const ids = [...node.guests.keys()].sort((a, b) => Number(a) - Number(b));
-  const guests = ids.map((id) => ({ id, ...guestSection(whole, id) }));
+  const guests = ids.map((id) => ({ id, ...guestSection(whole, id, budget) }));
   return {
     host: host.section,
     guests: new Map(guests.map(({ id, section }) => [id, section])),
@@ -58,9 +63,9 @@ function fileOmissions(file: FirewallFile, isActive: boolean): readonly Omission
   return [...unheldOptions(file, isActive), ...unheldNames(file)];
 }
 
-function hostSection(node: Node, localNetwork: string) {
+function hostSection(node: Node, localNetwork: string, budget: RuleBudget) {
   const { enable, policyIn, policyOut } = clusterOptions(node.cluster);
-  const { rules, omissions, isOff } = hostRules(node, localNetwork);
+  const { rules, omissions, isOff } = hostRules(node, localNetwork, budget);
   const section: HostSection = {
     enabled: enable,
     default_input_policy: isOff ? "ACCEPT" : policyIn,
@@ -70,14 +75,21 @@ function hostSection(node: Node, localNetwork: string) {
   return { section, omissions };
 }
 
-function guestSection(node: Node, id: string) {
+function guestSection(node: Node, id: string, budget: RuleBudget) {
   const file = node.guests.get(id);
   if (!file) throw new TypeError(`a node without ${id}.fw`);
   const { enable, policyIn, policyOut } = guestOptions(file);
   const nics = node.nics.filter(({ guestId }) => guestId === id);
   const enabled = enable && nics.some(({ flagged }) => flagged);
   const isActive = enabled && clusterOptions(node.cluster).enable;
-  const { rules, omissions } = rulesOf(node, id, file, nics, isActive);
+  const { rules, omissions } = phoenixRules(file.rules, {
+    name: `guest ${id}`,
+    scope: { place: "guest", dc: node.cluster, guest: file },
+    groups: node.cluster.groups,
+    isActive,
+    nics: new Set(nics.map(({ index }) => `net${index}`)),
+    budget,
+  });
   const section: GuestSection = {
     enabled,
     default_input_policy: policyIn,
@@ -90,22 +102,6 @@ function guestSection(node: Node, id: string) {
     ...nicOmissions(file, nics, enable, clusterOptions(node.cluster).enable),
   ];
   return { section, omissions: [...about, ...omissions] };
-}
-
-function rulesOf(
-  node: Node,
-  id: string,
-  file: FirewallFile,
-  nics: readonly Nic[],
-  isActive: boolean,
-): PhoenixRules {
-  return phoenixRules(file.rules, {
-    name: `guest ${id}`,
-    scope: { place: "guest", dc: node.cluster, guest: file },
-    groups: node.cluster.groups,
-    isActive,
-    nics: new Set(nics.map(({ index }) => `net${index}`)),
-  });
 }
 
 /** `[IPSET ipfilter-netN]` filters by its mere presence (trap 6). */

@@ -1,5 +1,5 @@
 import type { AddressSet } from "../address-set.ts";
-import { cidrsOfSet, cidrsOfSpans } from "../cidr-list.ts";
+import { cidrsOfSpans } from "../cidr-list.ts";
 import type { Rule } from "../estate.ts";
 import type { Family, IpSpan } from "../ip.ts";
 import type { Match } from "../match.ts";
@@ -9,6 +9,7 @@ import { ruleLine } from "../rule-line.ts";
 import type { FirewallRule, Group, GroupUse } from "./file.ts";
 import type { Omission } from "./omission.ts";
 import { parseReference, type RuleScope } from "./scope.ts";
+import { excessOf, lists, listsOfSet, type RuleBudget, tooMany } from "./written-out.ts";
 
 /** A rule as Phoenix's files write it, keys in their usual order; `enable` only where it is off. */
 export interface PhoenixRule {
@@ -43,15 +44,29 @@ export interface RuleOwner {
   readonly isActive: boolean;
   /** Of a guest: its `netN`. */
   readonly nics?: ReadonlySet<string>;
+  /** Of the whole node. */
+  readonly budget: RuleBudget;
 }
 
 /** Proxmox's rules in Phoenix's words: groups at their place, names written out; what has no effect is left out. */
 export function phoenixRules(rules: readonly FirewallRule[], owner: RuleOwner): PhoenixRules {
   return together(
     rules.map((rule) =>
-      rule.type === "group" ? ofGroup(rule, owner) : ofRule(rule, owner.scope, owner.isActive),
+      rule.type === "group" ? ofGroup(rule, owner) : ofRule(rule, owner.scope, owner.isActive, owner.budget),
     ),
   );
+}
+
+/** Takes from the budget what the rules become with their groups; what sets make more of is taken where it is known. */
+export function takeRules(
+  rules: readonly FirewallRule[],
+  groups: RuleOwner["groups"],
+  budget: RuleBudget,
+): void {
+  for (const rule of rules) {
+    const count = rule.type === "group" ? (groups.get(rule.group)?.rules.length ?? 1) : 1;
+    budget.take(count, rule.position);
+  }
 }
 
 function together(parts: readonly PhoenixRules[]): PhoenixRules {
@@ -67,7 +82,7 @@ function omitted(rule: FirewallRule, reason: string, decides = false): PhoenixRu
 
 type PlainRule = Exclude<FirewallRule, GroupUse>;
 
-function ofRule(rule: PlainRule, scope: RuleScope, isActive: boolean): PhoenixRules {
+function ofRule(rule: PlainRule, scope: RuleScope, isActive: boolean, budget: RuleBudget): PhoenixRules {
   if (rule.type === "forward")
     return omitted(rule, "pve-firewall compiles no forward rules, and Phoenix JSON has none");
   const { matches, errors, failure } = readRule(rule, scope);
@@ -78,7 +93,9 @@ function ofRule(rule: PlainRule, scope: RuleScope, isActive: boolean): PhoenixRu
     const reason = "Phoenix JSON names ICMP types, and this one has no name";
     return omitted(rule, reason, isActive && rule.enabled);
   }
-  const rules = expand(spelled, matches);
+  const excess = excessIn(matches);
+  if (excess !== undefined) return omitted(rule, excess, isActive && rule.enabled);
+  const rules = expand(spelled, matches, budget);
   return rules.length > 0 ? { rules, omissions: [] } : omitted(rule, "no packet matches it");
 }
 
@@ -106,8 +123,17 @@ function isGiven(text: string | undefined): text is string {
 
 const FAMILIES: readonly Family[] = [4, 6];
 
+/** Why a set that the rule names is not written out. */
+function excessIn([match]: readonly Match[]): string | undefined {
+  for (const set of [match?.sourceSet, match?.destSet]) {
+    const count = set && excessOf(set);
+    if (count !== undefined) return tooMany(`[IPSET ${set?.name}]`, count);
+  }
+  return undefined;
+}
+
 /** One rule where it names no alias or set; else one a family and a list of addresses that Proxmox's API would take. */
-function expand(rule: Rule, matches: readonly Match[]): readonly PhoenixRule[] {
+function expand(rule: Rule, matches: readonly Match[], budget: RuleBudget): readonly PhoenixRule[] {
   const [match] = matches;
   if (!match) return [];
   if (!isReference(rule.source) && !isReference(rule.dest)) return [inJson(rule)];
@@ -115,6 +141,7 @@ function expand(rule: Rule, matches: readonly Match[]): readonly PhoenixRule[] {
   return families.flatMap((family) => {
     const sources = addresses(rule.source, match.sources, match.sourceSet, family);
     const dests = addresses(rule.dest, match.dests, match.destSet, family);
+    budget.take(Math.max(0, sources.length * dests.length - 1), rule.position);
     return sources.flatMap((source) => dests.map((dest) => inJson({ ...rule, source, dest })));
   });
 }
@@ -131,21 +158,7 @@ function addresses(
   family: Family,
 ): readonly (string | undefined)[] {
   if (!isReference(text)) return [text];
-  return lists(set ? cidrsOfSet(set, family) : cidrsOfSpans(spans ?? [], family));
-}
-
-/** Proxmox's API takes no longer list. */
-const LONGEST_LIST = 512;
-
-/** The addresses as comma lists, each as long as a rule may have. */
-export function lists(addressTexts: readonly string[]): readonly string[] {
-  const found: string[] = [];
-  for (const text of addressTexts) {
-    const longer = `${found.at(-1)},${text}`;
-    if (found.length > 0 && longer.length <= LONGEST_LIST) found[found.length - 1] = longer;
-    else found.push(text);
-  }
-  return found;
+  return set ? listsOfSet(set, family) : lists(cidrsOfSpans(spans ?? [], family));
 }
 
 /** The keys in the order in which Phoenix's files have them. */
@@ -178,7 +191,7 @@ interface Ends {
 const LONGEST_GROUP = 18;
 
 /** A group's rules in place of its use: an accept in it accepts, and what it does not decide goes on behind it. */
-function ofGroup(use: GroupUse, { name, scope, groups, isActive, nics }: RuleOwner): PhoenixRules {
+function ofGroup(use: GroupUse, { name, scope, groups, isActive, nics, budget }: RuleOwner): PhoenixRules {
   const group = groups.get(use.group);
   if (!group) return omitted(use, "there is no such group, so that no rules stand here");
   const isWritten = use.iface === undefined || !nics || nics.has(use.iface);
@@ -190,7 +203,7 @@ function ofGroup(use: GroupUse, { name, scope, groups, isActive, nics }: RuleOwn
       enabled: rule.enabled && use.enabled,
       comment: rule.comment ?? `group ${group.name}`,
     };
-    const part = ofRule(placed, { place: "group", dc: scope.dc }, isUsed);
+    const part = ofRule(placed, { place: "group", dc: scope.dc }, isUsed, budget);
     return use.iface === undefined ? part : { ...part, rules: part.rules.map(withInterface(use.iface)) };
   });
   return together(broken === undefined ? parts : [omitted(use, openBecause(name, broken), true), ...parts]);
