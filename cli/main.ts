@@ -202,7 +202,7 @@ process.on("uncaughtException", (error) => process.exit(fail(error)));
 
 const status = await main(process.argv.slice(2)).catch(fail);
 // Only after the streams' errors: a disk that is full shows a little later than it is written to. What wrote nothing
-// has nothing to wait for, and a full disk under it is no fault.
-const end = () => setImmediate(() => process.exit(status));
-if (process.stdout.writableLength === 0) end();
-else process.stdout.write("", end);
+// has nothing to wait for, and a full disk under it is no fault. A thousand errors may wait for a slow reader.
+const waiting = [process.stdout, process.stderr].filter(({ writableLength }) => writableLength > 0);
+const written = waiting.map((stream) => new Promise<void>((resolve) => stream.write("", () => resolve())));
+void Promise.all(written).then(() => setImmediate(() => process.exit(status)));

@@ -6,10 +6,95 @@ import { nodeAt, positionOf, type Source, valueOf } from "../source.ts";
 
 type Issue = z.core.$ZodIssue;
 
-/** The file as its schema has it, or every place where it differs. */
+/**
+ * So many entries of each list or record are looked at, the most that can be, where a file has more faults than zod can
+ * hand on: it spreads them on the stack, which ends at some 120,000.
+ */
+const SAMPLES = [1000, 100, 10];
+
+/** The file as its schema has it, or every place where it differs; of hundreds of thousands some, and that there are more. */
 export function validate<S extends z.ZodType>(source: Source, schema: S): z.infer<S> | readonly Fault[] {
-  const parsed = schema.safeParse(valueOf(source), { error: expectedBy });
-  return parsed.success ? parsed.data : parsed.error.issues.map((issue) => faultOf(source, issue));
+  const value = valueOf(source);
+  const all = parse(schema, value);
+  if (all?.success) return all.data;
+  if (all) return all.error.issues.map((issue) => faultOf(source, issue));
+  return [
+    ...SAMPLES.reduce<readonly Fault[]>((found, most) => {
+      return found.length > 0 ? found : sampleFaults(source, schema, value, most);
+    }, []),
+    tooMany(source),
+  ];
+}
+
+/** Undefined where there are too many faults for zod. */
+function parse<S extends z.ZodType>(schema: S, value: unknown): z.ZodSafeParseResult<z.infer<S>> | undefined {
+  try {
+    return schema.safeParse(value, { error: expectedBy });
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+function sampleFaults(source: Source, schema: z.ZodType, value: unknown, most: number): readonly Fault[] {
+  const places: Places = new WeakMap();
+  const sampled = sample(value, most, places);
+  const issues = parse(schema, sampled)?.error?.issues ?? [];
+  return issues.flatMap((issue) => {
+    const path = pathIn(source, sampled, issue.path as JSONPath, places);
+    // What was left out is not missing.
+    return path ? [faultOf(source, { ...issue, path })] : [];
+  });
+}
+
+/** Of each array that was sampled: the index of each of its elements in the file. */
+type Places = WeakMap<object, readonly number[]>;
+
+/** The value with so many entries of each container at most; an object of up to 100 keys is one thing and stays whole. */
+function sample(value: unknown, most: number, places: Places): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const isList = Array.isArray(value);
+  const entries = Object.entries(value);
+  const kept = chosen(entries.length, isList ? most : Math.max(most, 100));
+  const picked = kept.flatMap((at) => (entries[at] ? [entries[at]] : []));
+  if (!isList) return Object.fromEntries(picked.map(([key, each]) => [key, sample(each, most, places)]));
+  const list = picked.map(([, each]) => sample(each, most, places));
+  places.set(list, kept);
+  return list;
+}
+
+/** Half of them the first, half of them far apart. */
+function chosen(length: number, most: number): readonly number[] {
+  if (length <= most) return Array.from({ length }, (_, index) => index);
+  const half = most / 2;
+  const step = (length - half) / half;
+  return Array.from({ length: most }, (_, nth) =>
+    nth < half ? nth : Math.floor(half + (nth - half) * step),
+  );
+}
+
+/** The path in the file; undefined where the file has there what the sample left out. */
+function pathIn(source: Source, sampled: unknown, path: JSONPath, places: Places): JSONPath | undefined {
+  const found: JSONPath = [];
+  let at: unknown = sampled;
+  for (const step of path) {
+    if (typeof at !== "object" || at === null) return undefined;
+    const index = typeof step === "number" ? places.get(at)?.[step] : undefined;
+    found.push(index ?? step);
+    at = (at as Record<string | number, unknown>)[step];
+  }
+  return at === undefined && nodeAt(source, found) ? undefined : found;
+}
+
+function tooMany(source: Source): Fault {
+  const position = positionOf(source, []);
+  return {
+    code: "json-type",
+    position,
+    expected: "no errors",
+    actual: "more than could be looked at",
+    isRest: true,
+  };
 }
 
 /** Whether `validate` refused the file. */
