@@ -153,7 +153,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   const verb = await entry.load();
   const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   if (flags.includes("--help") || flags.includes("-h")) return print(verb.help);
-  if (entry.acts) await (await import("./sweep.ts")).sweep(complain);
+  if (entry.acts) await (await import("./sweep-labs.ts")).sweep(complain);
   return verb.run(args);
 }
 

@@ -8,7 +8,7 @@ import { agrees } from "../policy/vectors.ts";
 import { hardwareOf, World } from "../policy/world.ts";
 import { parseArguments, usage } from "./arguments.ts";
 import { sample } from "./sample.ts";
-import { sweep } from "./sweep.ts";
+import { sweep } from "./sweep-labs.ts";
 import { Live, type Seen } from "./vector-live.ts";
 import { type Judged, print, printJson, type Told } from "./vector-text.ts";
 
