@@ -40,7 +40,8 @@ function lastOf(hops: readonly Hop[]): Hop {
 
 const PATHS = new WeakMap<Model, Map<string, readonly Pass[]>>();
 
-function pathOf(model: Model, from: Place, to: Place): readonly Pass[] {
+/** The hops of a packet between two places, in order. */
+export function pathOf(model: Model, from: Place, to: Place): readonly Pass[] {
   const paths = PATHS.get(model) ?? new Map<string, readonly Pass[]>();
   PATHS.set(model, paths);
   const key = `${from} ${to}`;

@@ -37,7 +37,7 @@ function gatewayPass(where: string, refusal: (packet: Packet) => string | undefi
       ? { verdict: "accept", decider: { ...decider, text: "the source's reverse path is right" } }
       : { verdict: "drop", decider: { ...decider, text } };
   };
-  return { hook: "GATEWAY", where, rule };
+  return { hook: "GATEWAY", where, rule, asks: () => [] };
 }
 
 /** 0.0.0.0/8 (its all-zero address), loopback, multicast and reserved: never a source on a wire. */

@@ -8,16 +8,25 @@ import {
   tryLines,
 } from "./chain.ts";
 import type { Hop, Place } from "./flow.ts";
+import type { Family } from "./ip.ts";
 import { enableOf, type Model, type NicModel } from "./model.ts";
 import type { Packet } from "./packet.ts";
 import { guestOptions } from "./proxmox/options.ts";
+
+/** Lines that a packet meets in order, and the default policy at their end, where they have one. */
+export type Asked = Pick<Chain, "lines"> & Partial<Pick<Chain, "policy">>;
 
 /** One pass of the packet through a hook, and what that hook's chains say of a packet. */
 export interface Pass {
   readonly hook: Hop["hook"];
   readonly where: string;
   readonly rule: (packet: Packet, state: PathState) => Ruling;
+  /** The lines that `rule` may ask about a packet of a family. */
+  readonly asks: (family: Family) => readonly Asked[];
 }
+
+/** Of a pass that asks no line. */
+export const NOTHING: Pass["asks"] = () => [];
 
 export function output(model: Model, to: Place): Pass {
   const device = to === "host" ? "lo" : (model.nics.get(to)?.nic.bridge ?? model.node.host.bridge);
@@ -37,7 +46,8 @@ function hostPass(model: Model, hook: "INPUT" | "OUTPUT", where: string, device:
     if (!chain) return hostIsOff(model);
     return hostRuling(chain, packet, { device, broadcasts: model.broadcasts, state });
   };
-  return { hook, where, rule };
+  const asks: Pass["asks"] = (family) => given(model.families[family].host?.[direction]);
+  return { hook, where, rule, asks };
 }
 
 /** PVEFW-HOST-IN and PVEFW-HOST-OUT: loopback, state, then their lines. */
@@ -55,14 +65,14 @@ function isTracked({ state }: Packet): boolean {
 }
 
 /** A pass through PVEFW-FORWARD: its own two lines, then what hangs on the port's firewall bridge. */
-function forward(model: Model, where: string, beyond: Pass["rule"]): Pass {
+function forward(model: Model, where: string, beyond: Pass["rule"], asks = NOTHING): Pass {
   const rule: Pass["rule"] = (packet, state) => {
     if (packet.state === "INVALID" && !model.allowInvalid)
       return builtin("drop", "PVEFW-FORWARD", "state INVALID");
     if (isTracked(packet)) return builtin("accept", "PVEFW-FORWARD", "state RELATED or ESTABLISHED");
     return beyond(packet, state);
   };
-  return { hook: "FORWARD", where, rule };
+  return { hook: "FORWARD", where, rule, asks };
 }
 
 /** Over a bridge or between two, past ports that are no firewall bridge's: only PVEFW-FORWARD's first lines. */
@@ -76,15 +86,17 @@ export function across(model: Model, sender: NicModel | undefined, target: NicMo
 
 export function outOf(model: Model, sender: NicModel): Pass {
   const where = `out of ${nameOf(sender)}`;
-  return guestPass(model, sender, where, (packet, state) => {
+  const rule: Pass["rule"] = (packet, state) => {
     const { out, failure } = model.families[packet.family].guests.get(sender.nic.place) ?? {};
     return out ? askNic(model, out, packet, state) : nothingFilters(model, sender, failure);
-  });
+  };
+  const asks: Pass["asks"] = (family) => given(model.families[family].guests.get(sender.nic.place)?.out);
+  return guestPass(model, sender, where, rule, asks);
 }
 
 export function into(model: Model, target: NicModel): Pass {
   const where = `into ${nameOf(target)}`;
-  return guestPass(model, target, where, (packet, state) => {
+  const rule: Pass["rule"] = (packet, state) => {
     const { common, guests } = model.families[packet.family];
     const context = { device: target.nic.bridge, broadcasts: model.broadcasts, state };
     const early = tryLines(common, packet, context);
@@ -93,14 +105,29 @@ export function into(model: Model, target: NicModel): Pass {
     return chains.in
       ? askNic(model, chains.in, packet, state)
       : nothingFilters(model, target, chains.failure);
-  });
+  };
+  const asks: Pass["asks"] = (family) => {
+    const { common, guests } = model.families[family];
+    return [{ lines: common }, ...given(guests.get(target.nic.place)?.in)];
+  };
+  return guestPass(model, target, where, rule, asks);
 }
 
-function guestPass(model: Model, nic: NicModel, where: string, beyond: Pass["rule"]): Pass {
+function given(chain: Chain | undefined): readonly Chain[] {
+  return chain ? [chain] : [];
+}
+
+function guestPass(
+  model: Model,
+  nic: NicModel,
+  where: string,
+  beyond: Pass["rule"],
+  asks: Pass["asks"],
+): Pass {
   if (!model.enabled) return unfiltered(model, where, OFF);
-  if (nic.nic.flagged) return forward(model, where, beyond);
+  if (nic.nic.flagged) return forward(model, where, beyond, asks);
   const open = nothingFilters(model, nic);
-  return { hook: "FORWARD", where, rule: () => open };
+  return { hook: "FORWARD", where, rule: () => open, asks: NOTHING };
 }
 
 function askNic(model: Model, chain: Chain, packet: Packet, state: PathState): Ruling {
@@ -142,5 +169,5 @@ function hostIsOff({ node: { hostFile } }: Model): Ruling {
 export function unfiltered(model: Model, where: string, text: string, hook: Hop["hook"] = "FORWARD"): Pass {
   const position = enableOf(model.node.cluster);
   const decider = { kind: "unfiltered", chain: "none", text, position } as const;
-  return { hook, where, rule: () => ({ verdict: "accept", decider }) };
+  return { hook, where, rule: () => ({ verdict: "accept", decider }), asks: NOTHING };
 }

@@ -1,4 +1,5 @@
 import type { RejectKind } from "./flow.ts";
+import type { PortSpan } from "./match.ts";
 import { FLAG, ICMP, ICMPV6, type Packet, TCP, UDP } from "./packet.ts";
 
 /** What one of Proxmox's shared chains says of a packet; `chain` holds the line that counts it. */
@@ -42,6 +43,19 @@ export function beforePolicy(
   if (isStrayTcp(packet)) return drop("tcp that is not a SYN");
   if (packet.proto === UDP && packet.sport === 53) return drop("udp from port 53, late DNS answers");
   return undefined;
+}
+
+/** The destination ports by which PVEFW-Drop or PVEFW-Reject tell packets like this one apart. */
+export function sharedPorts(packet: Packet): readonly PortSpan[] {
+  const [endpoint, session, smb] = [span(135), span(139), span(445)];
+  if (packet.proto === TCP) return [endpoint, session, smb, ...(packet.family === 6 ? [span(43)] : [])];
+  if (packet.proto !== UDP) return [];
+  const late = packet.sport === 137 ? [span(1024, 65_535)] : [];
+  return [endpoint, span(137, 139), smb, span(1900), ...late];
+}
+
+function span(first: number, last = first): PortSpan {
+  return { first, last };
 }
 
 /** IPv4: fragmentation-needed, time-exceeded. IPv6: destination-unreachable, packet-too-big, time-exceeded. */
