@@ -9,7 +9,7 @@ export interface Control {
   /** It needs a converge of its own: out of scope where a standing lab is only probed. */
   readonly converges?: true;
   /** Where the statement asks for more than is probed: what is. */
-  readonly sampled?: (estate: Estate) => string;
+  readonly sampled?: (estate: Estate, seen: Observations) => string | undefined;
   readonly probes: (estate: Estate) => readonly Probe[];
   readonly judge: (estate: Estate, seen: Observations) => readonly Check[];
   /** Facts that the report states beside the verdict. */
@@ -29,6 +29,11 @@ export class Observations {
     const found = this.#byId.get(id);
     if (found?.kind !== "packets") throw new TypeError(`no packet observation ${id}`);
     return found;
+  }
+
+  /** Those of some packet probes, in their order. */
+  packetsOf(probes: readonly Pick<Probe, "id">[]): PacketObservation[] {
+    return probes.map(({ id }) => this.packets(id));
   }
 
   service(id: string): ServiceObservation {
@@ -52,7 +57,7 @@ export function conclude(control: Control, estate: Estate, seen: Observations): 
     : checks.length
       ? `${checks.length} ${checks.length === 1 ? "check" : "checks"}, all as declared`
       : "nothing to check: the declaration has no case of this";
-  const sampled = control.sampled?.(estate);
+  const sampled = control.sampled?.(estate, seen);
   const notes = control.notes?.(estate, seen) ?? [];
   return {
     control: control.id,

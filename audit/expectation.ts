@@ -5,7 +5,7 @@ import { addressOf } from "../policy/place.ts";
 import { type FlowKey, parseFlowKey } from "../probes/flow-key.ts";
 
 /** The source port that the model assumes: a client's, as the probes choose one. */
-const CLIENT_PORT = 20_000;
+export const CLIENT_PORT = 20_000;
 
 /** What the declaration says of a first packet of this flow; `source` is the sender's own address unless forged. */
 export function expectation(

@@ -1,7 +1,7 @@
 import type { Estate } from "../policy/estate.ts";
 import type { Observation, PacketObservation } from "../probes/observation.ts";
 import { foldFlowKeys } from "../probes/flow-key.ts";
-import { isByRule, isStanding, type JudgedFlow, judgeFlows } from "./packets.ts";
+import { countOf, isByRule, isStanding, type JudgedFlow, judgeFlows } from "./packets.ts";
 import type { Cell } from "./run.ts";
 
 /** A cell for each ordered pair that packets were sent between from the sender's own address. */
@@ -25,7 +25,7 @@ function cell(estate: Estate, { from, to }: PacketObservation, seen: readonly Pa
     ({ arrived, unknown, decision }) => !arrived && !unknown && decision.verdict === "accept",
   );
   const unknown = flows.some((flow) => flow.unknown);
-  const denied = flows.filter(({ arrived, unknown: dark }) => !arrived && !dark).length;
+  const denied = countOf(flows.filter(({ arrived, unknown: dark }) => !arrived && !dark));
   const state = leaked.length
     ? "leak"
     : broken.length
@@ -45,7 +45,7 @@ function cell(estate: Estate, { from, to }: PacketObservation, seen: readonly Pa
     leaked,
     broken,
     deniedCount: denied,
-    probedCount: flows.length,
+    probedCount: countOf(flows),
     evidence,
   };
 }

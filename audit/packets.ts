@@ -1,19 +1,25 @@
+import { classesOf, type PacketClass } from "../policy/classes.ts";
 import type { Estate } from "../policy/estate.ts";
 import { describeDecider } from "../policy/explain.ts";
 import type { Decider, Decision } from "../policy/flow.ts";
-import { expandFlowKeys, type FlowKey, foldFlowKeys } from "../probes/flow-key.ts";
+import { type FlowKey, foldFlowKeys, parseFlowKey } from "../probes/flow-key.ts";
 import type { PacketObservation, ServiceObservation } from "../probes/observation.ts";
 import type { HttpProbe, TcpProbe } from "../probes/probe.ts";
 import type { Observations } from "./control.ts";
 import { declaredAt } from "./declared.ts";
 import { expectation } from "./expectation.ts";
 import type { Check, Proofs } from "./finding.ts";
+import { namedPorts } from "./ports.ts";
 
-/** One flow of an observation: what the model says and what the packet did. */
+/** Flows of an observation that one thing happened to and one class holds: what the model says and what the packets did. */
 export interface JudgedFlow {
   readonly from: string;
   readonly to: string;
+  /** `tcp/443`, or of several `tcp/444-65535`; a port that the estate names stands alone. */
   readonly key: FlowKey;
+  readonly count: number;
+  /** Absent for what no class holds, e.g. `tcp/0`. */
+  readonly packetClass?: PacketClass;
   readonly arrived: boolean;
   readonly unknown: boolean;
   readonly decision: Decision;
@@ -23,7 +29,7 @@ const MISSED = new Set(["dropped", "rejected", "no-route"]);
 
 const JUDGED = new WeakMap<PacketObservation, readonly JudgedFlow[]>();
 
-/** Each single flow of an observation beside the model's decision of it. */
+/** Each flow of an observation beside the model's decision of it. */
 export function judgeFlows(estate: Estate, seen: PacketObservation): readonly JudgedFlow[] {
   const known = JUDGED.get(seen) ?? judged(estate, seen);
   JUDGED.set(seen, known);
@@ -31,16 +37,45 @@ export function judgeFlows(estate: Estate, seen: PacketObservation): readonly Ju
 }
 
 function judged(estate: Estate, seen: PacketObservation): JudgedFlow[] {
-  return Object.entries(seen.outcomes).flatMap(([outcome, keys]) =>
-    expandFlowKeys(keys ?? []).map((key) => ({
-      from: seen.from,
-      to: seen.to,
-      key,
+  const { from, to, outcomes } = seen;
+  const parts = partsOf(estate, seen);
+  return Object.entries(outcomes).flatMap(([outcome, keys]) =>
+    (keys ?? []).flatMap(parts).map((part) => ({
+      from,
+      to,
+      ...part,
       arrived: outcome === "delivered" || outcome === "no-listener",
       unknown: !MISSED.has(outcome) && outcome !== "delivered" && outcome !== "no-listener",
-      decision: expectation(estate, seen.from, seen.to, key, seen.source, seen.sport),
     })),
   );
+}
+
+type Part = Pick<JudgedFlow, "key" | "count" | "packetClass" | "decision">;
+
+/** Takes a key apart where classes end, and around each port that the estate names. */
+function partsOf(estate: Estate, { from, to, source, sport }: PacketObservation): (key: FlowKey) => Part[] {
+  const classes = Map.groupBy(classesOf(estate, from, to, { source, sport }), ({ proto }) => proto);
+  const borders = namedPorts(estate).flatMap((port) => [port, port + 1]);
+  const decide = (key: FlowKey) => expectation(estate, from, to, key, source, sport);
+  return (key) => {
+    const { proto, first, last } = parseFlowKey(key);
+    const parts: Part[] = [];
+    for (let at = first; at <= last; ) {
+      const packetClass = classes.get(proto)?.find((each) => at >= each.first && at <= each.last);
+      const border = borders.find((each) => each > at) ?? last + 1;
+      const end = Math.min(last, packetClass?.last ?? at, border - 1);
+      const part = at === end ? `${proto}/${at}` : `${proto}/${at}-${end}`;
+      const told = packetClass ? { packetClass, decision: packetClass.decision } : { decision: decide(part) };
+      parts.push({ key: part, count: end - at + 1, ...told });
+      at = end + 1;
+    }
+    return parts;
+  };
+}
+
+/** How many flows these are. */
+export function countOf(flows: readonly JudgedFlow[]): number {
+  return sum(flows.map(({ count }) => count));
 }
 
 /** The last hop of an accept names what let it in; an accept has always one. */
@@ -93,12 +128,12 @@ export function denialCheck(estate: Estate, all: Observations, denial: Denial): 
   const [leak] = leaks;
   if (leak) return { ...common, result: "fail", ...leakWords(estate, denial, leaks, leak) };
   if (unknown.length) {
-    const observed = `${unknown.length} of ${flows.length} packets: could not tell (${inWords(unknown)})`;
+    const observed = `${countOf(unknown)} of ${countOf(flows)} packets: could not tell (${inWords(unknown)})`;
     const reason = seen.find((each) => each.reason)?.reason ?? "sent is not captured + accounted";
     return { ...common, result: "inconclusive", observed, reason };
   }
   const elsewhere = accountsElsewhere(estate, seen);
-  const observed = `${flows.filter((flow) => !flow.arrived).length} of ${flows.length} packets did not arrive`;
+  const observed = `${countOf(flows.filter((flow) => !flow.arrived))} of ${countOf(flows)} packets did not arrive`;
   if (elsewhere) return { ...common, result: "fail", observed, ...elsewhere };
   if (!proofs.twin) {
     const reason = `no positive twin: ${denial.destination} was not shown alive (${twinWords(all, denial.twins)})`;
@@ -122,7 +157,7 @@ function leakWords(
     ? `${reached}, let in by ${describeDecider(decider)}: ${remedyFor(decider)}`
     : `${reached}, and no declared rule allows it: the live firewall is not the declared one (${describeDecider(decider)} should have stopped it); converge again, or declare the rule`;
   return {
-    observed: `${leaks.length} arrived: ${senders} on ${inWords(leaks)}`,
+    observed: `${countOf(leaks)} arrived: ${senders} on ${inWords(leaks)}`,
     reason,
     disagreement: intent ? "intent gap" : "converge fault",
     ...(position ? { declared: declaredAt(estate, position) } : {}),
@@ -147,10 +182,9 @@ function remedyFor({ kind }: Decider): string {
 
 /** The deciding rule of the denied flows, most flows first: the declaration's line or default policy. */
 function defaultDecider(flows: readonly JudgedFlow[]): Pick<Check, "decider"> {
-  const deciders = flows
-    .filter((flow) => !flow.arrived)
-    .map((flow) => describeDecider(flow.decision.decider));
-  const groups = [...Map.groupBy(deciders, (each) => each)].sort(([, a], [, b]) => b.length - a.length);
+  const absent = flows.filter((flow) => !flow.arrived);
+  const counts = countBy(absent, ({ decision }) => describeDecider(decision.decider));
+  const groups = [...counts].sort(([, a], [, b]) => b - a);
   const [most] = groups;
   return most ? { decider: `${most[0]}${groups.length > 1 ? `, and ${groups.length - 1} more` : ""}` } : {};
 }
@@ -166,7 +200,7 @@ function proofsOf(
   const twin = twins.map(({ id }) => all.service(id)).find(isAlive);
   const senders = [...new Set(seen.map(({ from }) => from))].join(", ");
   const delivered = twins.length ? undefined : reachedByPacket(flows, destination);
-  const leaks = flows.filter((flow) => flow.arrived && !permits(flow)).length;
+  const leaks = countOf(flows.filter((flow) => flow.arrived && !permits(flow)));
   const absent = sent - captured;
   const allowed = captured ? `; ${captured} more were captured there, each of them allowed` : "";
   return {
@@ -243,8 +277,8 @@ function accountsElsewhere(
 /* Chains that the declaration compiles to, and the gateway's counter: a count in any other was put there by somebody. */
 const COMPILED = /^(PVEFW-|GROUP-|veth\d+i\d+-|tap\d+i\d+-|gateway )/;
 
-function countBy<T>(items: readonly T[], key: (item: T) => string): Map<string, number> {
-  return new Map([...Map.groupBy(items, key)].map(([name, group]) => [name, group.length]));
+function countBy(flows: readonly JudgedFlow[], key: (flow: JudgedFlow) => string): Map<string, number> {
+  return new Map([...Map.groupBy(flows, key)].map(([name, group]) => [name, countOf(group)]));
 }
 
 /** Flow keys of judged flows in words, folded; a long list ends in a count. */

@@ -1,65 +1,67 @@
-import type { Estate, Rule } from "../policy/estate.ts";
+import { classesOf } from "../policy/classes.ts";
+import type { Estate } from "../policy/estate.ts";
 import { addressOf, places } from "../policy/place.ts";
 import { countFlows, type FlowKey } from "../probes/flow-key.ts";
-import type { PacketProbe, TcpProbe } from "../probes/probe.ts";
-import { expectation } from "./expectation.ts";
-import { isByRule } from "./packets.ts";
+import type { PacketObservation } from "../probes/observation.ts";
+import type { PacketProbe, Probe, TcpProbe } from "../probes/probe.ts";
+import { CLIENT_PORT, expectation } from "./expectation.ts";
+import { isByRule, judgeFlows } from "./packets.ts";
+import { declaredPorts, namedPorts } from "./ports.ts";
 
-/** Ports that an estate is asked for whether it declares them or not: the node's own and the usual mistakes. */
-const WELL_KNOWN = [22, 53, 111, 445, 2049, 3128, 5900, 8000, 8006, 9000, 9001];
 const ECHO_REQUEST = "icmp/8";
-const ALL_PORTS: readonly FlowKey[] = ["tcp/1-65535", "udp/1-65535"];
+/** All that is asked of a pair in the full form. */
+const ALL_FLOWS: readonly FlowKey[] = ["tcp/1-65535", "udp/1-65535", ECHO_REQUEST];
 
-/** The sampled sweep: every port declared anywhere in the estate, its neighbours, the well-known; TCP, UDP, and a ping. */
-function sweepKeys(estate: Estate): FlowKey[] {
-  const declared = declaredPorts(estate).flatMap((port) => [port - 1, port, port + 1]);
-  const ports = [...new Set([...declared, ...WELL_KNOWN])].filter((port) => port > 0 && port < 65_536);
-  const sorted = ports.sort((a, b) => a - b);
-  return [...sorted.map((port) => `tcp/${port}`), ...sorted.map((port) => `udp/${port}`), ECHO_REQUEST];
+/**
+ * The fast form's flows: of every class that the declaration tells apart between these two its ends and one within, so that
+ * a border that lies elsewhere shows; and the ports that the estate names for anybody, or that are usual mistakes.
+ */
+function fastKeys(estate: Estate, from: string, to: string): FlowKey[] {
+  const told = classesOf(estate, from, to, { sport: CLIENT_PORT }).flatMap(
+    ({ proto, first, representative, last }) =>
+      [first, representative, last].map((each) => `${proto}/${each}`),
+  );
+  const named = namedPorts(estate).flatMap((port) => [`tcp/${port}`, `udp/${port}`]);
+  const all = new Set([...told.filter(isAsked), ...named, ECHO_REQUEST]);
+  return [...all];
 }
 
-/** Every port that a rule or a route names; of a range its first and last. */
-export function declaredPorts(estate: Estate): number[] {
-  const rules = [
-    ...estate.host.firewall.rules,
-    ...estate.guests.flatMap(({ firewall }) => firewall?.rules ?? []),
-  ];
-  const all = [...rules.flatMap(portsOf), ...estate.routes.map(({ port }) => port), estate.ca.port];
-  return [...new Set(all)].sort((a, b) => a - b);
+/** What probes can ask of ICMP is a ping alone. */
+function isAsked(key: FlowKey): boolean {
+  return key.startsWith("tcp/") || key.startsWith("udp/");
 }
 
-function portsOf({ port }: Rule): number[] {
-  return (port ?? "")
-    .split(/[,:]/)
-    .map(Number)
-    .filter((each) => Number.isInteger(each) && each > 0);
-}
-
-/** The sampled sweep of one ordered pair, from the sender's own address. */
+/** The fast form's sweep of one ordered pair, from the sender's own address. */
 export function sweep(estate: Estate, from: string, to: string): PacketProbe {
-  return packets(estate, `sweep ${from} > ${to}`, from, to, sweepKeys(estate));
+  return packets(estate, `sweep ${from} > ${to}`, from, to, fastKeys(estate, from, to));
 }
 
-/** Every TCP and UDP port of one ordered pair. */
-export function fullSweep(estate: Estate, from: string, to: string): PacketProbe {
-  return packets(estate, `full sweep ${from} > ${to}`, from, to, [...ALL_PORTS, ECHO_REQUEST]);
+/** The sweep of one ordered pair that a run makes: from the internet in full, else in the fast form. */
+export function pairSweep(estate: Estate, from: string, to: string): PacketProbe {
+  const probe = sweep(estate, from, to);
+  return from === "wan" ? inFull(probe) : probe;
+}
+
+/** A sweep in the full form, under the same id; any other probe as it is. */
+export function inFull<T extends Probe>(probe: T): T {
+  return probe.kind === "packets" && !probe.forged ? { ...probe, keys: ALL_FLOWS } : probe;
 }
 
 /** What anybody may reach at `to`, asked for from `from` under another place's address. */
 export function forgedSweep(estate: Estate, from: string, as: string, to: string): PacketProbe {
-  const open = sweepKeys(estate).filter((key) =>
-    places(estate).some(
-      (source) => source.id !== to && expectation(estate, source.id, to, key).verdict === "accept",
-    ),
-  );
-  const probe = packets(
-    estate,
-    `forged sweep ${from} as ${as} > ${to}`,
-    from,
-    to,
-    open.length ? open : [ECHO_REQUEST],
-  );
+  const open = openKeys(estate, to);
+  const id = `forged sweep ${from} as ${as} > ${to}`;
+  const probe = packets(estate, id, from, to, open.length ? open : [ECHO_REQUEST]);
   return { ...probe, source: addressOf(estate, as), forged: true };
+}
+
+/** Of each class that is open to anybody its ends and one within. */
+function openKeys(estate: Estate, to: string): FlowKey[] {
+  const sources = places(estate).filter(({ id }) => id !== to);
+  const keys = sources.flatMap(({ id }) =>
+    fastKeys(estate, id, to).filter((key) => expectation(estate, id, to, key).verdict === "accept"),
+  );
+  return [...new Set(keys)];
 }
 
 function packets(
@@ -99,16 +101,42 @@ export function isDeclared(estate: Estate, from: string, to: string, key: FlowKe
   return isByRule(expectation(estate, from, to, key));
 }
 
-/** The sampled sweep of a destination from everybody else. */
+/** The sweeps of a destination from everybody else. */
 export function sweepsTo(estate: Estate, to: string): PacketProbe[] {
   return places(estate)
     .filter(({ id }) => id !== to)
-    .map(({ id }) => sweep(estate, id, to));
+    .map(({ id }) => pairSweep(estate, id, to));
 }
 
-/** `730 of 1,310,710 flows`: what a sampled sweep of so many pairs asks, of all that the statement speaks of. */
-export function sampleWords(estate: Estate, pairs: number): string {
-  const ALL_FLOWS_OF_A_PAIR = 2 * 65_535 + 1;
-  const asked = pairs * countFlows(sweepKeys(estate));
-  return `${asked.toLocaleString("en-US")} of ${(pairs * ALL_FLOWS_OF_A_PAIR).toLocaleString("en-US")} flows`;
+/**
+ * `classes 214 of 214, 5,850 of 1,310,710 flows`: what sweeps asked, of all that a statement on their pairs speaks of.
+ * Undefined where they asked all of it.
+ */
+export function sampleWords(estate: Estate, seen: readonly PacketObservation[]): string | undefined {
+  const asked = sum(seen.map(({ sent }) => sent));
+  const all = seen.length * countFlows(ALL_FLOWS);
+  if (asked >= all) return undefined;
+  const told = seen.map(({ from, to, source, sport }) =>
+    classesOf(estate, from, to, { source, sport }).filter(({ proto }) => proto === "tcp" || proto === "udp"),
+  );
+  const known = seen.map((each) => judgeFlows(estate, each).filter((flow) => !flow.unknown));
+  const covered = known.map((flows, index) => {
+    const reached = new Set(flows.map(({ packetClass }) => packetClass));
+    return told[index]?.filter((each) => reached.has(each)).length ?? 0;
+  });
+  return `classes ${of(sum(covered), sum(told.map(({ length }) => length)))}, ${of(asked, all)} flows`;
+}
+
+/** `forged sources: 240 of 12,976,029 flows`. */
+export function forgedWords(seen: readonly PacketObservation[]): string {
+  const asked = sum(seen.map(({ sent }) => sent));
+  return `forged sources: ${of(asked, seen.length * countFlows(ALL_FLOWS))} flows`;
+}
+
+function of(some: number, whole: number): string {
+  return `${some.toLocaleString("en-US")} of ${whole.toLocaleString("en-US")}`;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }

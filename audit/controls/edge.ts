@@ -6,7 +6,7 @@ import type { Control, Observations } from "../control.ts";
 import { at, declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
 import { denialCheck, isByRule } from "../packets.ts";
-import { connection, forgedSweep, fullSweep, sampleWords, sweep, twins } from "../sweep.ts";
+import { connection, forgedSweep, forgedWords, pairSweep, twins } from "../sweep.ts";
 import { serviceCheck } from "../check.ts";
 import { closedTo } from "../route.ts";
 import { guestInWords } from "../words.ts";
@@ -19,10 +19,10 @@ function gatewayTwins(estate: Estate): TcpProbe[] {
 
 const onlyWeb: Control = {
   id: "EDGE-001",
-  probes: (estate) => [fullSweep(estate, "wan", guestOf(estate, "gateway").id), ...gatewayTwins(estate)],
+  probes: (estate) => [pairSweep(estate, "wan", guestOf(estate, "gateway").id), ...gatewayTwins(estate)],
   judge: (estate, seen) => {
     const gateway = guestOf(estate, "gateway");
-    const observation = seen.packets(fullSweep(estate, "wan", gateway.id).id);
+    const observation = seen.packets(pairSweep(estate, "wan", gateway.id).id);
     const permitted = new Set(OPEN_PORTS.map((port) => `tcp/${port}`));
     const arrived = expandFlowKeys([
       ...(observation.outcomes.delivered ?? []),
@@ -68,10 +68,11 @@ function forged(estate: Estate, to: string): PacketProbe[] {
 
 const nothingElse: Control = {
   id: "EDGE-002",
-  sampled: (estate) => sampleWords(estate, inner(estate).length),
+  sampled: (estate, seen) =>
+    forgedWords(inner(estate).flatMap(({ id }) => seen.packetsOf(forged(estate, id)))),
   probes: (estate) =>
     inner(estate).flatMap(({ id }) => [
-      sweep(estate, "wan", id),
+      pairSweep(estate, "wan", id),
       ...forged(estate, id),
       ...twins(estate, id),
     ]),
@@ -83,7 +84,7 @@ const nothingElse: Control = {
         denialCheck(estate, seen, {
           ...denial,
           title: `${where} answers nothing to wan`,
-          seen: [seen.packets(sweep(estate, "wan", id).id)],
+          seen: [seen.packets(pairSweep(estate, "wan", id).id)],
           expected: "no packet arrives",
         }),
         denialCheck(estate, seen, {

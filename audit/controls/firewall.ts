@@ -11,7 +11,7 @@ import { guestInWords } from "../words.ts";
 
 const hostDrops: Control = {
   id: "FW-001",
-  sampled: (estate) => sampleWords(estate, places(estate).length - 1),
+  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(sweepsTo(estate, "host"))),
   probes: (estate) => [...sweepsTo(estate, "host"), ...twins(estate, "host")],
   judge: (estate, seen) => [
     ...sweepsTo(estate, "host").map(({ id, from }) =>
@@ -49,7 +49,11 @@ function defaultPolicy(estate: Estate, seen: Observations): Check {
 
 const guestsDrop: Control = {
   id: "FW-002",
-  sampled: (estate) => sampleWords(estate, estate.guests.length * (places(estate).length - 1)),
+  sampled: (estate, seen) =>
+    sampleWords(
+      estate,
+      estate.guests.flatMap(({ id }) => seen.packetsOf(sweepsTo(estate, id))),
+    ),
   probes: (estate) => estate.guests.flatMap(({ id }) => [...sweepsTo(estate, id), ...twins(estate, id)]),
   judge: (estate, seen) =>
     estate.guests.map((guest) =>
@@ -73,7 +77,7 @@ function allSweeps(estate: Estate): PacketProbe[] {
 
 const enforced: Control = {
   id: "FW-003",
-  sampled: (estate) => sampleWords(estate, allSweeps(estate).length),
+  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(allSweeps(estate))),
   probes: (estate) => [RULES, ...allSweeps(estate)],
   judge: (estate, seen) => [
     switchedOn(estate, "the datacenter and the host", estate.host.firewall, estate.host.position),

@@ -1,5 +1,4 @@
 import { type Estate, guestOf, type Route } from "../../policy/estate.ts";
-import { places } from "../../policy/place.ts";
 import type { DnsProbe, PacketProbe, RecordProbe, TcpProbe, TlsProbe } from "../../probes/probe.ts";
 import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
@@ -176,7 +175,7 @@ function caTwin(estate: Estate): TcpProbe {
 
 const declaredClients: Control = {
   id: "PKI-004",
-  sampled: (estate) => sampleWords(estate, places(estate).length - 1),
+  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(sweepsToCa(estate))),
   probes: (estate) => [...sweepsToCa(estate), caTwin(estate)],
   judge: (estate, seen) => {
     const { id: ca, name } = guestOf(estate, "ca");

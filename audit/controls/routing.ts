@@ -7,7 +7,6 @@ import { at, declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
 import { denialCheck, isByRule } from "../packets.ts";
 import { connection, sampleWords, sweepsTo } from "../sweep.ts";
-import { places } from "../../policy/place.ts";
 import { serviceCheck } from "../check.ts";
 
 const HTTPS = 443;
@@ -47,7 +46,7 @@ function sweepsToMesh(estate: Estate): PacketProbe[] {
 
 const onlyNginx: Control = {
   id: "RTE-001",
-  sampled: (estate) => sampleWords(estate, places(estate).length - 1),
+  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(sweepsToMesh(estate))),
   probes: (estate) => [...sweepsToMesh(estate), meshTwin(estate)],
   judge: (estate, seen) => {
     const clients = [guestOf(estate, "gateway").id, guestOf(estate, "ca").id];

@@ -1,13 +1,14 @@
 import { type Estate, guestOf } from "../../policy/estate.ts";
 import { describeDecider } from "../../policy/explain.ts";
 import { places } from "../../policy/place.ts";
-import type { Probe, TcpProbe } from "../../probes/probe.ts";
+import type { PacketProbe, Probe, TcpProbe } from "../../probes/probe.ts";
 import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import { expectation } from "../expectation.ts";
 import type { Check } from "../finding.ts";
-import { admittedBy, denialCheck, isByRule, permitsDeclared } from "../packets.ts";
-import { connection, declaredPorts, isDeclared, sampleWords, sweep, sweepsTo, twins } from "../sweep.ts";
+import { admittedBy, denialCheck, isByRule, judgeFlows, permitsDeclared } from "../packets.ts";
+import { declaredPorts } from "../ports.ts";
+import { connection, isDeclared, pairSweep, sampleWords, sweepsTo, twins } from "../sweep.ts";
 import { guestInWords } from "../words.ts";
 
 interface Pair {
@@ -31,18 +32,22 @@ function pairs(estate: Estate): Pair[] {
   );
 }
 
+function pairSweeps(estate: Estate): PacketProbe[] {
+  return pairs(estate).map(({ from, to }) => pairSweep(estate, from, to));
+}
+
 const undeclaredBlocked: Control = {
   id: "SEG-001",
-  sampled: (estate) => sampleWords(estate, pairs(estate).length),
+  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(pairSweeps(estate))),
   probes: (estate) => [
-    ...pairs(estate).map(({ from, to }) => sweep(estate, from, to)),
+    ...pairSweeps(estate),
     ...places(estate).flatMap(({ id, destination: judged }) => (judged ? twins(estate, id) : [])),
   ],
   judge: (estate, seen) =>
     pairs(estate).map(({ from, to, name }) =>
       denialCheck(estate, seen, {
         title: `${from} > ${to}: undeclared flows are blocked`,
-        seen: [seen.packets(sweep(estate, from, to).id)],
+        seen: [seen.packets(pairSweep(estate, from, to).id)],
         twins: twins(estate, to),
         permits: permitsDeclared,
         expected: "only declared flows arrive",
@@ -50,7 +55,9 @@ const undeclaredBlocked: Control = {
       }),
     ),
   notes: (estate, seen) => {
-    const probed = pairs(estate).filter(({ from, to }) => seen.packets(sweep(estate, from, to).id).sent > 0);
+    const probed = pairs(estate).filter(
+      ({ from, to }) => seen.packets(pairSweep(estate, from, to).id).sent > 0,
+    );
     return [`matrix: ${probed.length} of ${pairs(estate).length} ordered pairs probed`];
   },
 };
@@ -66,10 +73,7 @@ function declaredConnections(estate: Estate): TcpProbe[] {
 
 const declaredWork: Control = {
   id: "SEG-002",
-  probes: (estate) => [
-    ...declaredConnections(estate),
-    ...pairs(estate).map(({ from, to }) => sweep(estate, from, to)),
-  ],
+  probes: (estate) => [...declaredConnections(estate), ...pairSweeps(estate)],
   judge: (estate, seen) => [
     ...declaredConnections(estate).map((probe) => connectionCheck(estate, seen, probe)),
     ...pairs(estate).flatMap((pair) => datagramChecks(estate, seen, pair)),
@@ -95,46 +99,33 @@ function connectionCheck(estate: Estate, seen: Observations, { id, from, to, por
 
 /** What a rule accepts besides TCP: the packet must arrive. */
 function datagramChecks(estate: Estate, seen: Observations, { from, to }: Pair): Check[] {
-  const probe = sweep(estate, from, to);
-  const observation = seen.packets(probe.id);
-  const arrived = new Set([
-    ...(observation.outcomes.delivered ?? []),
-    ...(observation.outcomes["no-listener"] ?? []),
-  ]);
-  const declared = probe.keys.filter((key) => !key.startsWith("tcp/") && isDeclared(estate, from, to, key));
-  return declared.map((key): Check => {
-    const admitted = admittedBy(expectation(estate, from, to, key));
-    const here = holds(arrived, key);
-    return {
+  const observation = seen.packets(pairSweep(estate, from, to).id);
+  const declared = judgeFlows(estate, observation).filter(
+    ({ key, decision }) => !key.startsWith("tcp/") && isByRule(decision),
+  );
+  return declared.map(({ key, arrived, unknown, decision }): Check => {
+    const admitted = admittedBy(decision);
+    const common = {
       title: `${from} > ${to} ${key} arrives`,
-      result: here ? "pass" : "fail",
       expected: "delivered",
-      observed: here ? "delivered" : "not delivered",
-      ...(here
-        ? {}
-        : {
-            reason: `${key} is declared open from ${from} to ${to}, but does not arrive`,
-            disagreement: "converge fault" as const,
-          }),
+      observed: arrived ? "delivered" : unknown ? "could not tell" : "not delivered",
       ...("position" in admitted ? { declared: declaredAt(estate, admitted.position) } : {}),
-      evidence: [probe.id],
+      evidence: [observation.id],
     };
-  });
-}
-
-/* Outcomes are folded: `udp/52-54` holds `udp/53`. */
-function holds(folded: ReadonlySet<string>, key: string): boolean {
-  const [proto, number] = key.split("/");
-  return [...folded].some((each) => {
-    const [eachProto, range = ""] = each.split("/");
-    const [first = 0, last = first] = range.split("-").map(Number);
-    return eachProto === proto && Number(number) >= first && Number(number) <= last;
+    if (arrived) return { ...common, result: "pass" };
+    if (unknown) return { ...common, result: "inconclusive", reason: observation.reason ?? "could not tell" };
+    const reason = `${key} is declared open from ${from} to ${to}, but does not arrive`;
+    return { ...common, result: "fail", reason, disagreement: "converge fault" };
   });
 }
 
 const noWayRound: Control = {
   id: "SEG-003",
-  sampled: (estate) => sampleWords(estate, routedGuests(estate).length * (places(estate).length - 1)),
+  sampled: (estate, seen) =>
+    sampleWords(
+      estate,
+      routedGuests(estate).flatMap(({ id }) => seen.packetsOf(sweepsTo(estate, id))),
+    ),
   probes: (estate) =>
     routedGuests(estate).flatMap(({ id }): Probe[] => [
       ...sweepsTo(estate, id),
