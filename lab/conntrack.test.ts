@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { labName } from "../fixtures/network-lab.ts";
-import { flushConntrack } from "./conntrack.ts";
+import { conntrackFill, flushConntrack, forgetFlows } from "./conntrack.ts";
 import { FilterCounters } from "./filter-counters.ts";
 import { createLab, type Lab } from "./lab.ts";
 import { AF_INET, bindInet, sendAll, SOCK_DGRAM, sockaddrIn, socket } from "./libc.ts";
@@ -64,4 +64,26 @@ test("counts what lines that drop or reject took, and nothing else", needsRoot, 
   assert.deepEqual(counters.ends(), { drops: 0, rejects: 0 });
   sendTo(owned.lab, "one", [1, 2, 2, 3, 4, 5, 6, 6]);
   assert.deepEqual(counters.ends(), { drops: 4, rejects: 2 });
+});
+
+test("forgets one sender's flows and leaves the rest", needsRoot, async () => {
+  await using owned = await withRules(TRACKING);
+  const { lab } = owned;
+  sendTo(lab, "one", ACCEPTED);
+  const local = Buffer.from([127, 0, 0, 1]);
+  const UDP = 17;
+  for (const other of [
+    { protocol: UDP, sport: 40_001 },
+    { protocol: 6, sport: 40_000 },
+  ])
+    forgetFlows(lab, "one", { source: local, dest: local, ...other });
+  forgetFlows(lab, "one", {
+    source: local,
+    dest: Buffer.from([127, 0, 0, 2]),
+    protocol: UDP,
+    sport: 40_000,
+  });
+  assert.equal(conntrackFill(lab, "one")?.count, 3);
+  forgetFlows(lab, "one", { source: local, dest: local, protocol: UDP, sport: 40_000 });
+  assert.equal(conntrackFill(lab, "one")?.count, 0);
 });

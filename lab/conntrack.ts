@@ -1,7 +1,7 @@
-import { closeSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { HarnessError } from "../errors.ts";
 import type { Lab } from "./lab.ts";
-import { AF_NETLINK, receive, SOCK_RAW, sendAll, socket } from "./libc.ts";
+import { AF_INET, AF_INET6, AF_NETLINK, receive, SOCK_RAW, sendAll, socket } from "./libc.ts";
 import { within } from "./namespace.ts";
 
 const NETLINK_NETFILTER = 12;
@@ -12,16 +12,94 @@ const NLMSG_ERROR = 2;
 const HEADER_BYTES = 16;
 const MESSAGE_BYTES = HEADER_BYTES + 4;
 
+/** Tracked flows of one sender to one destination, from one port: addresses as 4 or 16 bytes. */
+export interface TrackedFlows {
+  readonly source: Buffer;
+  readonly dest: Buffer;
+  readonly protocol: number;
+  readonly sport: number;
+}
+
 /**
  * Empties a namespace's connection table: a "delete" that names no flow deletes all of them. What conntrack(8) -F asks
  * for, without the program. Throws `lab-command`.
  */
 export function flushConntrack(lab: Lab, namespace: string): void {
+  deleteMatching(lab, namespace, AF_UNSPEC, []);
+}
+
+/**
+ * Takes these flows alone out of a namespace's connection table (Linux 5.8 or later): the connections of servers beside
+ * them go on. Throws `lab-command`.
+ */
+export function forgetFlows(lab: Lab, namespace: string, flows: TrackedFlows): void {
+  const { source, dest, protocol, sport } = flows;
+  const isIp4 = source.length === 4;
+  const port = Buffer.alloc(2);
+  port.writeUInt16BE(sport, 0);
+  const tuple = [
+    attribute(CTA.ip, [
+      attribute(isIp4 ? CTA.ip4Source : CTA.ip6Source, [source], 0),
+      attribute(isIp4 ? CTA.ip4Dest : CTA.ip6Dest, [dest], 0),
+    ]),
+    attribute(CTA.proto, [
+      attribute(CTA.protoNumber, [Buffer.of(protocol)], 0),
+      attribute(CTA.protoSourcePort, [port], 0),
+    ]),
+  ];
+  const compared = Buffer.alloc(4);
+  compared.writeUInt32LE(COMPARED, 0);
+  deleteMatching(lab, namespace, isIp4 ? AF_INET : AF_INET6, [
+    attribute(CTA.tupleOriginal, tuple),
+    attribute(CTA.filter, [attribute(CTA.filterOriginalFlags, [compared], 0)]),
+  ]);
+}
+
+/** How many flows a namespace tracks, and how many any namespace may; undefined where the kernel tracks none. */
+export function conntrackFill(lab: Lab, namespace: string): { count: number; max: number } | undefined {
+  const read = (name: string) => Number(readFileSync(`/proc/sys/net/netfilter/nf_conntrack_${name}`, "utf8"));
+  return within(lab, namespace, () => {
+    try {
+      return { count: read("count"), max: read("max") };
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+/* linux/netfilter/nfnetlink_conntrack.h. */
+const CTA = {
+  tupleOriginal: 1,
+  ip: 1,
+  proto: 2,
+  ip4Source: 1,
+  ip4Dest: 2,
+  ip6Source: 3,
+  ip6Dest: 4,
+  protoNumber: 1,
+  protoSourcePort: 2,
+  filter: 25,
+  filterOriginalFlags: 1,
+} as const;
+/** Source, destination, protocol and source port; nf_internals.h. */
+const COMPARED = (1 << 0) | (1 << 1) | (1 << 3) | (1 << 4);
+const AF_UNSPEC = 0;
+const NLA_F_NESTED = 1 << 15;
+
+function attribute(type: number, parts: readonly Buffer[], flags = NLA_F_NESTED): Buffer {
+  const value = Buffer.concat(parts);
+  const header = Buffer.alloc(4);
+  header.writeUInt16LE(value.length + 4, 0);
+  header.writeUInt16LE(type | flags, 2);
+  return Buffer.concat([header, value, Buffer.alloc(-value.length & 3)]);
+}
+
+function deleteMatching(lab: Lab, namespace: string, family: number, attributes: readonly Buffer[]): void {
   const fd = within(lab, namespace, () => socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER));
   try {
-    sendAll(fd, [deleteAll()], [kernelAddress()]);
+    sendAll(fd, [deletion(family, attributes)], [kernelAddress()]);
     // The kernel answers before sendmmsg(2) returns.
-    const answer = Buffer.alloc(256);
+    const answer = Buffer.alloc(1024);
     const length = receive(fd, answer);
     const isAnswer = length >= MESSAGE_BYTES && answer.readUInt16LE(4) === NLMSG_ERROR;
     const status = isAnswer ? answer.readInt32LE(HEADER_BYTES) : undefined;
@@ -33,11 +111,12 @@ export function flushConntrack(lab: Lab, namespace: string): void {
   }
 }
 
-function deleteAll(): Buffer {
-  const message = Buffer.alloc(MESSAGE_BYTES);
-  message.writeUInt32LE(MESSAGE_BYTES, 0);
+function deletion(family: number, attributes: readonly Buffer[]): Buffer {
+  const message = Buffer.concat([Buffer.alloc(MESSAGE_BYTES), ...attributes]);
+  message.writeUInt32LE(message.length, 0);
   message.writeUInt16LE(IPCTNL_MSG_CT_DELETE, 4);
   message.writeUInt16LE(NLM_F_REQUEST_ACK, 6);
+  message.writeUInt8(family, HEADER_BYTES);
   return message;
 }
 

@@ -3,24 +3,27 @@ import koffi from "koffi";
 /** The few system calls that node has no door to. Constants are those of x86_64 and arm64 Linux. */
 const libc = koffi.load("libc.so.6");
 
-type Argument = number | string | Buffer;
+type Argument = number | string | Buffer | null;
 
 /** koffi leaves a function's type open; all of these give a number. */
 const bound = (definition: string): ((...given: Argument[]) => number) => libc.func(definition);
 
-const call = {
+/** For this folder alone; `failed` tells what `errno` says after one of them. */
+export const call = {
   setns: bound("int setns(int, int)"),
   socket: bound("int socket(int, int, int)"),
   bind: bound("int bind(int, void *, uint32_t)"),
   setsockopt: bound("int setsockopt(int, int, int, void *, uint32_t)"),
   getsockopt: bound("int getsockopt(int, int, int, void *, void *)"),
   sendmmsg: bound("int sendmmsg(int, void *, uint32_t, int)"),
+  recvmmsg: bound("int recvmmsg(int, void *, uint32_t, int, void *)"),
   recv: bound("intptr_t recv(int, _Out_ void *, size_t, int)"),
   flock: bound("int flock(int, int)"),
   ifNameToIndex: bound("uint32_t if_nametoindex(const char *)"),
 };
 
 export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const AF_PACKET = 17;
 export const SOCK_STREAM = 1;
@@ -29,6 +32,7 @@ export const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 export const ETH_P_IP = 0x0800;
+export const ETH_P_IPV6 = 0x86dd;
 export const ETH_P_ALL = 0x0003;
 export const IPPROTO_RAW = 255;
 
@@ -42,15 +46,34 @@ const SO_REUSEADDR = 2;
 const SO_ATTACH_FILTER = 26;
 const SO_RCVBUFFORCE = 33;
 const SO_MARK = 36;
-const MSG_DONTWAIT = 0x40;
+const SO_MEMINFO = 55;
+const SK_MEMINFO_DROPS = 8;
+const IPPROTO_IPV6 = 41;
+export const MSG_DONTWAIT = 0x40;
 const EAGAIN = 11;
 
 function check(value: number, what: string): number {
   if (value >= 0) return value;
-  const errno = koffi.errno();
-  const name = Object.entries(koffi.os.errno).find(([, code]) => code === errno)?.[0] ?? String(errno);
-  throw Object.assign(new Error(`${what}: ${name}`), { errno, code: name });
+  throw failed(what);
 }
+
+/** What the last call left in errno(3), as an error. */
+export function failed(what: string): Error {
+  const errno = koffi.errno();
+  const name = errnoName(errno);
+  return Object.assign(new Error(`${what}: ${name}`), { errno, code: name });
+}
+
+/** `EPERM` for 1. */
+export function errnoName(errno: number): string {
+  return Object.entries(koffi.os.errno).find(([, code]) => code === errno)?.[0] ?? String(errno);
+}
+
+/** What the firewall's OUTPUT answers to a sender, and what a missing route or neighbour does. */
+export const { EPERM, ENETUNREACH, EHOSTUNREACH } = koffi.os.errno as Record<
+  "EPERM" | "ENETUNREACH" | "EHOSTUNREACH",
+  number
+>;
 
 /** setns(2) of the calling thread into the network namespace behind `fd`. */
 export function setns(fd: number): void {
@@ -82,6 +105,14 @@ export function sockaddrIn(address: string, port: number): Buffer {
   sockaddr.writeUInt16LE(AF_INET, 0);
   sockaddr.writeUInt16BE(port, 2);
   for (const [index, octet] of address.split(".").entries()) sockaddr.writeUInt8(Number(octet), 4 + index);
+  return sockaddr;
+}
+
+/** `struct sockaddr_in6` of an address of 16 bytes, ipv6(7). */
+export function sockaddrIn6(address: Buffer): Buffer {
+  const sockaddr = Buffer.alloc(28);
+  sockaddr.writeUInt16LE(AF_INET6, 0);
+  address.copy(sockaddr, 8);
   return sockaddr;
 }
 
@@ -133,6 +164,22 @@ export function readIpOption(fd: number, option: number, into: Buffer): void {
   check(call.getsockopt(fd, IPPROTO_IP, option, into, length), `getsockopt ${option}`);
 }
 
+/** The same at the level of IPv6. */
+export function readIp6Option(fd: number, option: number, into: Buffer): void {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(into.length);
+  check(call.getsockopt(fd, IPPROTO_IPV6, option, into, length), `getsockopt ${option}`);
+}
+
+/** Packets that a socket was to receive and had no room for, since it was made: SO_MEMINFO, socket(7). */
+export function receiveDrops(fd: number): number {
+  const memory = Buffer.alloc(9 * 4);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(memory.length);
+  check(call.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, length), "getsockopt SO_MEMINFO");
+  return memory.readUInt32LE(SK_MEMINFO_DROPS * 4);
+}
+
 /** Index of an interface of the namespace that the thread is in now; 0 where there is none. */
 export function interfaceIndex(name: string): number {
   return call.ifNameToIndex(name);
@@ -159,7 +206,7 @@ export function receive(fd: number, into: Buffer): number {
 /** How often in a row a full queue is tried again before it counts as an error. */
 const SEND_QUEUE_FULL_LIMIT = 1_000_000;
 
-function queueFull(errno: number): boolean {
+export function queueFull(errno: number): boolean {
   return errno === EAGAIN || errno === koffi.os.errno.ENOBUFS;
 }
 

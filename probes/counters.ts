@@ -10,21 +10,26 @@ export type Counters = ReadonlyMap<
   { readonly chain: string; readonly rule: string; readonly count: number }
 >;
 
-const GATEWAY_CHAIN = "gateway reverse path";
+/** What the gateway counts of packets that it does not forward: ip-sysctl rp_filter, and a destination without a route. */
+const GATEWAY = [
+  { chain: "gateway reverse path", group: "TcpExt:", rule: "IPReversePathFilter" },
+  { chain: "gateway routes", group: "IpExt:", rule: "InNoRoutes" },
+] as const;
 
 const ENDS = /-j (DROP|REJECT)\b/;
 /* A probe is always a first packet. What conntrack calls INVALID is somebody's late answer, never a probe of ours. */
 const INVALID = /--ctstate INVALID -j DROP/;
 
-/** Reads the node's counters, and the gateway's reverse path counter (`IPReversePathFilter`, ip-sysctl rp_filter). */
+/** Reads the node's counters, and the gateway's. */
 export async function readCounters(lab: Lab, node: FilterCounters): Promise<Counters> {
   const counters = new Map<string, { chain: string; rule: string; count: number }>();
   for (const [index, counted] of (await node.read()).entries()) {
     if (!ENDS.test(counted.rule) || INVALID.test(counted.rule)) continue;
     counters.set(`${counted.chain} ${index} ${counted.rule}`, counted);
   }
-  const rule = "IPReversePathFilter";
-  counters.set(GATEWAY_CHAIN, { chain: GATEWAY_CHAIN, rule, count: reversePathDrops(lab) });
+  const text = within(lab, "gateway", () => readFileSync("/proc/thread-self/net/netstat", "utf8"));
+  for (const { chain, group, rule } of GATEWAY)
+    counters.set(chain, { chain, rule, count: countIn(text, group, rule) });
   return counters;
 }
 
@@ -33,17 +38,20 @@ export function gains(before: Counters, after: Counters): Account[] {
   return [...after].flatMap(([key, { chain, rule, count }]) => {
     const gain = count - (before.get(key)?.count ?? count);
     if (gain <= 0) return [];
-    const effect = rule.includes("-j REJECT") ? ("reject" as const) : ("drop" as const);
-    return [{ chain, rule, effect, gain }];
+    return [{ chain, rule, effect: effectOf(rule), gain }];
   });
 }
 
+function effectOf(rule: string): Account["effect"] {
+  if (rule === "InNoRoutes") return "no-route";
+  return rule.includes("-j REJECT") ? "reject" : "drop";
+}
+
 /* /proc/net/netstat: a line of names, then a line of values, per group. */
-function reversePathDrops(lab: Lab): number {
-  const lines = within(lab, "gateway", () => readFileSync("/proc/thread-self/net/netstat", "utf8")).split(
-    "\n",
-  );
-  const names = lines.find((line) => line.startsWith("TcpExt:"))?.split(" ") ?? [];
-  const values = lines.filter((line) => line.startsWith("TcpExt:"))[1]?.split(" ") ?? [];
-  return Number(values[names.indexOf("IPReversePathFilter")] ?? 0);
+function countIn(text: string, group: string, name: string): number {
+  const [names = [], values = []] = text
+    .split("\n")
+    .filter((line) => line.startsWith(group))
+    .map((line) => line.split(" "));
+  return Number(values[names.indexOf(name)] ?? 0);
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { suite, test } from "node:test";
 import fc from "fast-check";
-import { encodeFrame, encodePacket, protocolOf, type Sight, sightOf } from "./frame.ts";
+import { encodeFrame, encodePacket, ethernetHeader, protocolOf } from "./frame.ts";
+import { type Sight, sightOf } from "./sight.ts";
 
 const FLOW = { source: "10.0.0.50", dest: "10.0.0.141", sport: 23_456 } as const;
 const sight = sightOf(FLOW);
@@ -84,6 +85,9 @@ function reset(flags = 0x14, acknowledged = TOKEN + 1, dport: number = FLOW.spor
   return packet;
 }
 
+const RESET = { kind: "refusal", answer: "RST", by: FLOW.dest };
+const unreached = (by: string) => ({ token: TOKEN, kind: "refusal", answer: "ICMP 3/0", by });
+
 /** An ICMP error of that type from `source`, quoting a packet. */
 function unreachable(quoted: Buffer, type = 3, source: string = FLOW.dest): Buffer {
   const outer = encodePacket({ ...FLOW, source, dest: FLOW.source, key: `icmp/${type}`, token: 0 });
@@ -93,21 +97,84 @@ function unreachable(quoted: Buffer, type = 3, source: string = FLOW.dest): Buff
 }
 
 test("an RST that answers the SYN is a refusal, also of the largest token", () => {
-  assert.deepEqual(sight.packet(reset()), { token: TOKEN, kind: "refusal" });
-  assert.deepEqual(sight.packet(reset(0x14, 0)), { token: 0xffffffff, kind: "refusal" });
+  assert.deepEqual(sight.packet(reset()), { token: TOKEN, ...RESET });
+  assert.deepEqual(sight.packet(reset(0x14, 0)), { token: 0xffffffff, ...RESET });
 });
 
 test("an ICMP error that quotes a probe is a refusal, whole or cut to 8 bytes of it, from whomever", () => {
   for (const key of ["udp/53", "tcp/443", "ip/47", "icmp/8"]) {
-    assert.deepEqual(sight.packet(unreachable(packetOf(key))), { token: TOKEN, kind: "refusal" }, key);
-    assert.deepEqual(sight.packet(unreachable(packetOf(key), 3, "10.0.0.13")), {
-      token: TOKEN,
-      kind: "refusal",
-    });
+    assert.deepEqual(sight.packet(unreachable(packetOf(key))), unreached(FLOW.dest), key);
+    assert.deepEqual(sight.packet(unreachable(packetOf(key), 3, "10.0.0.13")), unreached("10.0.0.13"));
   }
-  assert.deepEqual(sight.packet(unreachable(packetOf("tcp/443").subarray(0, 28))), {
-    token: TOKEN,
-    kind: "refusal",
+  assert.deepEqual(sight.packet(unreachable(packetOf("tcp/443").subarray(0, 28))), unreached(FLOW.dest));
+});
+
+test("a plain look says the same as the careful one, where it says anything", () => {
+  for (const packet of [...KEYS.map((key) => packetOf(key)), reset(), ...OTHERS.map(([, each]) => each)]) {
+    const room = Buffer.concat([Buffer.alloc(14), packet]);
+    const careful = sight.packet(packet);
+    const probe = sight.plainProbe(room, 14, room.length);
+    const refused = sight.plainReset(room, 14, room.length);
+    if (probe >= 0) assert.deepEqual(careful, { token: probe, kind: "probe" });
+    if (refused >= 0) assert.deepEqual(careful, { token: refused, ...RESET });
+    assert.ok(probe < 0 || refused < 0);
+  }
+  assert.equal(sight.plainProbe(packetOf("tcp/443"), 0, 40), TOKEN);
+  assert.equal(sight.plainProbe(packetOf("udp/53"), 0, 36), TOKEN);
+  assert.equal(sight.plainReset(reset(), 0, 40), TOKEN);
+});
+
+test("an RST is known by what it answers, whatever the probe's flags are", () => {
+  for (const [flags, answer] of [
+    [0x01, { acknowledged: TOKEN + 1 }],
+    [0x03, { acknowledged: TOKEN + 2 }],
+    [0x00, { acknowledged: TOKEN }],
+    [0x10, { sequence: TOKEN }],
+    [0x11, { sequence: TOKEN }],
+  ] as const) {
+    const packet = reset(0x14, "acknowledged" in answer ? answer.acknowledged : 0);
+    if ("sequence" in answer) packet.writeUInt32BE(answer.sequence, 24);
+    const look = sightOf({ ...FLOW, flags });
+    assert.deepEqual(look.packet(packet), { token: TOKEN, ...RESET }, String(flags));
+    assert.equal(look.plainReset(packet, 0, 40), TOKEN);
+    assert.deepEqual(look.packet(packetOf("tcp/443", { flags })), { token: TOKEN, kind: "probe" });
+  }
+});
+
+suite("IPv6", () => {
+  const FLOW6 = { source: "2001:db8::50", dest: "2001:db8::141", sport: 23_456 } as const;
+  const sight6 = sightOf(FLOW6);
+  const packet6 = (key: string, more: object = {}) => encodePacket({ ...FLOW6, key, token: TOKEN, ...more });
+
+  test("a probe is seen again, alone, in a frame and without its header, and its checksum holds", () => {
+    for (const key of ["tcp/443", "udp/53", "icmp/128", "ip/47"]) {
+      const packet = packet6(key);
+      const body = packet.subarray(40);
+      const protocol = protocolOf(key, 6);
+      assert.equal(packet[6], protocol);
+      assert.equal(packet.readUInt16BE(4), body.length);
+      if (key !== "ip/47")
+        assert.ok(sums(Buffer.concat([packet.subarray(8, 40), body]), protocol + body.length));
+      const seen = { token: TOKEN, kind: "probe" };
+      assert.deepEqual(sight6.packet(packet), seen);
+      assert.deepEqual(sight6.body(protocol, body), seen);
+      const head = ethernetHeader(FLOW6.dest, "02:00:00:00:00:01", "02:00:00:00:00:02");
+      assert.deepEqual(sight6.frame(Buffer.concat([head, packet])), seen);
+      assert.equal(sight.frame(Buffer.concat([head, packet])), undefined);
+    }
+  });
+
+  test("ICMPv6 errors that quote a probe refuse it, and nobody else's", () => {
+    const outer = encodePacket({ ...FLOW6, source: FLOW6.dest, dest: FLOW6.source, key: "icmp/1", token: 0 });
+    const error = (quoted: Buffer) => {
+      const packet = Buffer.concat([outer.subarray(0, 48), quoted]);
+      packet.writeUInt16BE(packet.length - 40, 4);
+      packet.writeUInt8(4, 41);
+      return packet;
+    };
+    const refused = { token: TOKEN, kind: "refusal", answer: "ICMPv6 1/4", by: "2001:db8::141" };
+    assert.deepEqual(sight6.packet(error(packet6("udp/53"))), refused);
+    assert.equal(sight6.packet(error(packet6("udp/53", { source: "2001:db8::51" }))), undefined);
   });
 });
 

@@ -12,14 +12,30 @@ export const PacketOutcome = z.enum([
 ]);
 export type PacketOutcome = z.infer<typeof PacketOutcome>;
 
-/** One counter's gain: `chain` as iptables names it (or `gateway reverse path`), `rule` as iptables-save prints it. */
+/**
+ * One counter's gain: `chain` as iptables names it (or `gateway reverse path`, `gateway routes`, `host routes`), `rule` as
+ * iptables-save prints it, or the counter's or error's name.
+ */
 export const Account = z.object({
   chain: z.string(),
   rule: z.string(),
-  effect: z.enum(["drop", "reject"]),
+  effect: z.enum(["drop", "reject", "no-route"]),
   gain: z.number().int().positive(),
 });
 export type Account = z.infer<typeof Account>;
+
+/** An answer that refused probes on their way: seen where it was made, since it often dies before it is back. */
+export const Refusal = z.object({
+  /** `RST`, or type and code: `ICMP 3/10`. */
+  answer: z.string(),
+  /** The address that the answer came from; an RST comes in the destination's name. */
+  by: z.string(),
+  /** The namespace in which it was seen. */
+  at: z.string(),
+  /** For which of the probes. Where many were refused a sample is asked again and watched. */
+  keys: z.array(FlowKey),
+});
+export type Refusal = z.infer<typeof Refusal>;
 
 /** Packets from one place to another: what was sent, what arrived, which counters account for the rest. */
 export const PacketObservation = z.object({
@@ -38,6 +54,8 @@ export const PacketObservation = z.object({
   outcomes: z.partialRecord(PacketOutcome, z.array(FlowKey)),
   /** Source port of every tcp and udp probe. */
   sport: z.number().int(),
+  /** How what is `rejected` was refused. */
+  refusals: z.array(Refusal).optional(),
   /** Why an outcome is `unknown`. */
   reason: z.string().optional(),
 });

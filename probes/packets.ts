@@ -1,52 +1,48 @@
 import { randomInt } from "node:crypto";
 import { FilterCounters } from "../lab/filter-counters.ts";
 import type { Lab } from "../lab/lab.ts";
-import { BOUND, readBack } from "../lab/waits.ts";
-import { gains, readCounters } from "./counters.ts";
-import { expandFlowKeys, type FlowKey, foldFlowKeys } from "./flow-key.ts";
-import { encodePacket, type Sighting, sightOf } from "./frame.ts";
-import type { Account, PacketObservation, PacketOutcome } from "./observation.ts";
+import { BOUND } from "../lab/waits.ts";
+import { Flows } from "./flows.ts";
+import { isIp6 } from "./frame.ts";
+import type { Account, PacketObservation, Refusal } from "./observation.ts";
 import type { PacketProbe } from "./probe.ts";
+import { type Batch, nameOf, type Sending, sendBatch } from "./sending.ts";
+import { TrackedRoom } from "./tracked.ts";
 import { Wire } from "./wire.ts";
 
 /** Source ports of probes: below the kernel's ephemeral range, so that no server's connection has one. */
 const SPORT_RANGE = [20_000, 32_000] as const;
-/** Packets handed to the kernel between two emptyings of the capture. */
-const CHUNK = 1024;
 /** Packets that confirm a finding, so many in all; of a sweep that many flows are confirmed. */
 const CONFIRMING = 512;
 /** How often flows are sent anew of which neither arrival nor account can be told: traffic of others may pass. */
 const ATTEMPTS = 3;
-
-/** Batches of one engine that may be sent anew, smaller: where a path loses packets for good, the rest is `unknown` at once. */
+/** Batches of one engine that may be sent anew because their sum did not hold: where a path loses packets for good, the
+ * rest is `unknown` at once. */
 const PATIENCE = 64;
 
-interface Batch {
-  readonly arrived: ReadonlyMap<FlowKey, Sighting["kind"]>;
-  readonly accounts: readonly Account[];
-  /** What became of what did not arrive, where sent = captured + accounted and all accounts say the same. */
-  readonly effect: Account["effect"] | undefined;
-}
-
-interface Tally {
-  readonly outcomes: Map<FlowKey, PacketOutcome>;
+/** One probe on its way, and what is known of it so far. */
+interface Run extends Sending {
   readonly accounts: Account[];
+  readonly reasons: Set<string>;
+  readonly refusals: Map<string, { readonly of: Omit<Refusal, "keys">; readonly flows: Set<number> }>;
 }
 
 /** The packet engine of a lab: sends from any place, captures at any place, and accounts for what did not arrive. */
 export class PacketEngine {
   readonly #lab: Lab;
   readonly #wire: Wire;
-  readonly #node: FilterCounters;
+  readonly #counters: { readonly 4: FilterCounters; readonly 6: FilterCounters };
+  readonly #room: TrackedRoom;
   readonly #sport = randomInt(...SPORT_RANGE);
-  #token = randomInt(2 ** 31);
+  readonly #tokens = { next: randomInt(2 ** 31) };
   #boundMs: number = BOUND.conservationMs;
   #patience = PATIENCE;
 
   private constructor(lab: Lab, wire: Wire) {
     this.#lab = lab;
     this.#wire = wire;
-    this.#node = new FilterCounters(lab, "host");
+    this.#counters = { 4: new FilterCounters(lab, "host"), 6: new FilterCounters(lab, "host", 6) };
+    this.#room = new TrackedRoom(lab);
   }
 
   static async open(lab: Lab, places: readonly string[]): Promise<PacketEngine> {
@@ -58,19 +54,22 @@ export class PacketEngine {
   }
 
   /**
-   * Sends every flow of the probe and says what happened to each, with the accounts that prove it, one packet a flow.
+   * Sends each flow of the probe once, more often where it can't be told what became of it, and says what did.
    * What arrived is shown by the capture alone. That a flow was dropped or rejected is said only where a second sending,
-   * in numbers that nobody could foresee, is accounted for to the packet: other traffic that is dropped at the same time
-   * makes a flow `unknown`, never wrong.
+   * in numbers that nobody could foresee, is accounted for to the packet, and no part of the kernel lost one meanwhile:
+   * other traffic that is dropped at the same time makes a flow `unknown`, never wrong.
    */
   async observe(probe: PacketProbe): Promise<PacketObservation> {
     this.#boundMs = this.#patience > 0 ? BOUND.conservationMs : BOUND.conservationAgainMs;
-    const keys = expandFlowKeys(probe.keys);
-    const tally: Tally = { outcomes: new Map(), accounts: [] };
-    await this.#settle(probe, keys, tally, ATTEMPTS);
-    const { id, from, to, source, dest, forged } = probe;
-    const outcomes = Map.groupBy(keys, (key) => tally.outcomes.get(key) ?? "unknown");
-    const captured = [...ARRIVED].reduce((sum, outcome) => sum + (outcomes.get(outcome)?.length ?? 0), 0);
+    const { id, from, to, source, dest, forged, sport = this.#sport } = probe;
+    const run = this.#begin(probe, sport);
+    const all = run.flows.all();
+    for (let at = 0; at < all.length; ) {
+      const count = this.#room.next(all.length - at);
+      await this.#settle(run, all.subarray(at, at + count), ATTEMPTS);
+      at += count;
+    }
+    const { flows, accounts, reasons, refusals } = run;
     return {
       kind: "packets",
       id,
@@ -79,93 +78,114 @@ export class PacketEngine {
       source,
       dest,
       forged,
-      captured,
-      sent: keys.length,
-      sport: this.#sport,
-      accounts: merged(tally.accounts),
-      outcomes: Object.fromEntries([...outcomes].map(([outcome, each]) => [outcome, foldFlowKeys(each)])),
-      ...(outcomes.has("unknown")
-        ? { reason: "sent is not captured + accounted, one packet at a time" }
+      captured: flows.countOf("delivered") + flows.countOf("no-listener"),
+      sent: flows.count,
+      sport,
+      accounts: merged(accounts),
+      outcomes: flows.outcomes(),
+      ...(refusals.size > 0
+        ? {
+            refusals: [...refusals.values()].map(({ of, flows: which }) => ({
+              ...of,
+              keys: flows.keys(Uint32Array.from(which)),
+            })),
+          }
+        : {}),
+      ...(flows.countOf("unknown") > 0
+        ? { reason: ["sent is not captured + accounted, one packet at a time", ...reasons].join("; ") }
         : {}),
     };
   }
 
-  async #settle(probe: PacketProbe, keys: readonly FlowKey[], tally: Tally, attempts: number): Promise<void> {
-    const batch = await this.#send(probe, keys);
-    for (const [key, kind] of batch.arrived)
-      tally.outcomes.set(key, kind === "refusal" ? "no-listener" : "delivered");
-    const absent = keys.filter((key) => !batch.arrived.has(key));
+  #begin(probe: PacketProbe, sport: number): Run {
+    this.#room.begin(probe, sport);
+    return {
+      lab: this.#lab,
+      probe,
+      way: this.#wire.way(probe, sport),
+      counters: this.#counters[isIp6(probe.dest) ? 6 : 4],
+      flows: new Flows(probe.keys),
+      tokens: this.#tokens,
+      accounts: [],
+      reasons: new Set(),
+      refusals: new Map(),
+    };
+  }
+
+  async #settle(run: Run, sent: Uint32Array, attempts: number): Promise<void> {
+    const batch = await this.#send(run, sent);
+    const { absent } = batch;
+    for (const flow of batch.delivered) run.flows.set(flow, "delivered");
+    for (const flow of batch.refused) run.flows.set(flow, "no-listener");
+    for (const flow of batch.unroutable) run.flows.set(flow, "no-route");
+    run.accounts.push(...batch.unsent);
     if (absent.length === 0) return;
-    if (batch.effect !== undefined && (await this.#isConfirmed(probe, absent, batch))) {
-      tally.accounts.push(...batch.accounts);
-      for (const key of absent) tally.outcomes.set(key, batch.effect === "reject" ? "rejected" : "dropped");
+    if (batch.effect !== undefined && (await this.#isConfirmed(run, batch))) {
+      run.accounts.push(...batch.accounts);
+      for (const flow of absent) run.flows.set(flow, OUTCOME_OF[batch.effect]);
       return;
     }
+    if (batch.isMixed) return this.#separate(run, absent);
     if (this.#patience-- <= 0) return;
-    if (absent.length > 1 && batch.accounts.length > 0) {
-      const middle = absent.length >> 1;
-      await this.#settle(probe, absent.slice(0, middle), tally, attempts);
-      await this.#settle(probe, absent.slice(middle), tally, attempts);
-    } else if (attempts > 1) await this.#settle(probe, absent, tally, attempts - 1);
+    if (absent.length > 1 && batch.accounts.length > 0) await this.#halve(run, absent, attempts);
+    else if (attempts > 1) await this.#settle(run, absent, attempts - 1);
+  }
+
+  async #halve(run: Run, absent: Uint32Array, attempts: number): Promise<void> {
+    const middle = absent.length >> 1;
+    await this.#settle(run, absent.subarray(0, middle), attempts);
+    await this.#settle(run, absent.subarray(middle), attempts);
+  }
+
+  /** Some were dropped and some rejected: the answers that reject them tell which, as far as they are sent. */
+  async #separate(run: Run, absent: Uint32Array): Promise<void> {
+    const { answered } = await this.#send(run, absent, true);
+    const isAnswered = new Set(answered.keys());
+    const [rejected, others] = [
+      absent.filter((flow) => isAnswered.has(flow)),
+      absent.filter((flow) => !isAnswered.has(flow)),
+    ];
+    if (rejected.length === 0 || others.length === 0) return this.#halve(run, absent, ATTEMPTS);
+    await this.#settle(run, rejected, ATTEMPTS);
+    await this.#settle(run, others, ATTEMPTS);
   }
 
   /** Whether these flows, each sent some times, gain exactly that at the same rules. */
-  async #isConfirmed(probe: PacketProbe, keys: readonly FlowKey[], first: Batch): Promise<boolean> {
-    const some = keys.slice(0, CONFIRMING);
+  async #isConfirmed(run: Run, first: Batch): Promise<boolean> {
+    const some = sample(first.absent, CONFIRMING);
     const most = Math.max(2, Math.floor(CONFIRMING / some.length));
-    const copies = some.flatMap((key) => Array<FlowKey>(randomInt(Math.ceil(most / 16), most + 1)).fill(key));
-    const { arrived, accounts, effect } = await this.#send(probe, copies);
+    const copies = [...some].flatMap((flow) =>
+      Array<number>(randomInt(Math.ceil(most / 16), most + 1)).fill(flow),
+    );
+    const again = await this.#send(run, Uint32Array.from(copies), first.effect === "reject");
     const known = new Set(first.accounts.map(nameOf));
-    return arrived.size === 0 && effect === first.effect && accounts.every((each) => known.has(nameOf(each)));
-  }
-
-  /** Sends a packet for each key and waits until all are captured or accounted for, or the bound is reached. */
-  async #send(probe: PacketProbe, keys: readonly FlowKey[]): Promise<Batch> {
-    const { source, dest } = probe;
-    const sport = this.#sport;
-    const sight = sightOf({ source, dest, sport });
-    const arrived = new Map<FlowKey, Sighting["kind"]>();
-    const tokens = new Map(keys.map((key) => [this.#nextToken(), key]));
-    const seen = new Set<number>();
-    const collect = () => {
-      for (const { token, kind } of this.#wire.captured(probe, sight)) {
-        const key = tokens.get(token);
-        if (key === undefined) continue;
-        seen.add(token);
-        if (arrived.get(key) !== "refusal") arrived.set(key, kind);
-      }
-    };
-    collect();
-    const before = await readCounters(this.#lab, this.#node);
-    const packets = [...tokens].map(([token, key]) => encodePacket({ key, source, dest, token, sport }));
-    for (let at = 0; at < packets.length; at += CHUNK) {
-      this.#wire.send(probe, packets.slice(at, at + CHUNK));
-      collect();
+    if (again.effect !== first.effect || again.absent.length < copies.length) return false;
+    if (!again.accounts.every((each) => known.has(nameOf(each)))) return false;
+    for (const [flow, of] of again.answered) {
+      const key = `${of.answer} ${of.by} ${of.at}`;
+      const entry = run.refusals.get(key) ?? { of, flows: new Set() };
+      run.refusals.set(key, entry);
+      entry.flows.add(flow);
     }
-    let accounts: Account[] = [];
-    let accounted = 0;
-    const look = async () => {
-      accounts = gains(before, await readCounters(this.#lab, this.#node));
-      accounted = accounts.reduce((sum, { gain }) => sum + gain, 0);
-      collect();
-      return seen.size + accounted >= packets.length ? true : undefined;
-    };
-    if (!(await readBack(look, this.#boundMs))) this.#boundMs = BOUND.conservationAgainMs;
-    const [effect, ...others] = new Set(accounts.map((each) => each.effect));
-    const isClear = seen.size + accounted === packets.length && others.length === 0;
-    return { arrived, accounts, effect: isClear ? effect : undefined };
+    return true;
   }
 
-  #nextToken(): number {
-    this.#token = (this.#token + 1) >>> 0;
-    return this.#token;
+  async #send(run: Run, sent: Uint32Array, isTapped = false): Promise<Batch> {
+    const batch = await sendBatch(run, sent, this.#boundMs, isTapped);
+    if (!batch.isInTime) this.#boundMs = BOUND.conservationAgainMs;
+    for (const reason of batch.lost) run.reasons.add(reason);
+    return batch;
   }
 }
 
-const ARRIVED: ReadonlySet<PacketOutcome> = new Set(["delivered", "no-listener"]);
+const OUTCOME_OF = { drop: "dropped", reject: "rejected", "no-route": "no-route" } as const;
 
-function nameOf({ chain, rule }: Account): string {
-  return `${chain} ${rule}`;
+/** At most so many, spread evenly, from a place that nobody could foresee. */
+function sample(flows: Uint32Array, most: number): Uint32Array {
+  if (flows.length <= most) return flows;
+  const step = flows.length / most;
+  const start = randomInt(Math.floor(step) || 1);
+  return Uint32Array.from({ length: most }, (_, index) => flows[start + Math.floor(index * step)] ?? 0);
 }
 
 function merged(accounts: readonly Account[]): Account[] {

@@ -16,7 +16,14 @@ export interface PacketProbe extends Common {
   readonly source: string;
   readonly dest: string;
   readonly forged: boolean;
+  /** `icmp` is that of the addresses' family. */
   readonly keys: readonly FlowKey[];
+  /** Source port of tcp and udp; left out: one of the engine's, which no server uses. */
+  readonly sport?: number;
+  /** Of tcp, as in the header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; left out: SYN. */
+  readonly flags?: number;
+  /** With colons; left out: the sender's own. The node sends from its own alone. */
+  readonly sourceMac?: string;
 }
 
 /** A TCP connection by the sender's own stack. */

@@ -1,33 +1,52 @@
 import { closeSync } from "node:fs";
 import { HarnessError } from "../errors.ts";
+import { BATCH_SLOTS, SendBatch } from "../lab/batch.ts";
 import type { Lab } from "../lab/lab.ts";
 import {
   AF_INET,
+  AF_INET6,
   AF_PACKET,
+  attachFilter,
   bindPacket,
   ETH_P_ALL,
   forceReceiveBuffer,
   interfaceIndex,
   IPPROTO_RAW,
-  receive,
   SOCK_RAW,
-  sendAll,
   sockaddrIn,
+  sockaddrIn6,
   socket,
 } from "../lab/libc.ts";
 import { within } from "../lab/namespace.ts";
 import { run } from "../lab/process.ts";
-import { encodeFrame, protocolOf, type Sight, type Sighting } from "./frame.ts";
+import { Capture, type Ear } from "./capture.ts";
+import { filterOf } from "./filter.ts";
+import { addressBytes, ETHERNET_BYTES, ethernetHeader, isIp6, protocolOf } from "./frame.ts";
 import type { PacketProbe } from "./probe.ts";
+import { sightOf } from "./sight.ts";
+import { Stencil } from "./stencil.ts";
 
 const NODE = "host";
 const RECEIVE_BUFFER_BYTES = 256 * 1024 * 1024;
+/** More than any probe's frame. */
+const SLOT_BYTES = 128;
+
+/** One probe's way: what writes its packets, the socket they leave by, and what hears them at their destination. */
+export interface Way {
+  readonly stencil: Stencil;
+  readonly batch: SendBatch;
+  readonly sender: number;
+  readonly capture: Capture;
+  /** Hears refusals of the probes on any device of a namespace, until it is closed; slows down all that passes there. */
+  readonly tap: (namespace: string) => Capture;
+}
 
 /** Sockets that send at one place of a lab and capture at another. */
 export class Wire {
   readonly #lab: Lab;
   readonly #macs: ReadonlyMap<string, string>;
   readonly #descriptors = new Map<string, number>();
+  readonly #batch = new SendBatch(BATCH_SLOTS, SLOT_BYTES);
 
   private constructor(lab: Lab, macs: ReadonlyMap<string, string>) {
     this.#lab = lab;
@@ -46,53 +65,86 @@ export class Wire {
     this.#descriptors.clear();
   }
 
-  /** Hands packets to the kernel, in order; where its OUTPUT refuses one, that is counted there as any other drop. */
-  send({ from, to, dest }: PacketProbe, packets: readonly Buffer[]): void {
-    if (from === NODE) {
-      const address = sockaddrIn(dest, 0);
-      sendAll(
-        this.#raw(IPPROTO_RAW),
-        packets,
-        packets.map(() => address),
-      );
-      return;
-    }
-    const own = this.#mac(from, "eth0");
+  /** Opens what is still closed, and has it hear this probe's packets alone. One way at a time. */
+  way(probe: PacketProbe, sport: number): Way {
+    const { from, source, dest, flags } = probe;
+    const ends = { source, dest, sport, ...(flags === undefined ? {} : { flags }) };
+    const sight = sightOf(ends);
+    const isNode = from === NODE;
+    this.#batch.address(isNode ? destination(dest) : undefined);
+    const head = isNode ? Buffer.alloc(0) : this.#head(probe);
+    const ears = this.#ears(probe);
+    for (const { fd } of ears) attachFilter(fd, filterOf(ends, "all"));
+    const family = isIp6(dest) ? AF_INET6 : AF_INET;
+    return {
+      stencil: new Stencil(this.#batch, BATCH_SLOTS, ends, head),
+      batch: this.#batch,
+      sender: isNode ? this.#raw(family, IPPROTO_RAW) : this.#sending(from),
+      capture: new Capture(ears, sight),
+      tap: (namespace) => {
+        const fd = this.#open(namespace, () => {
+          const made = socket(AF_PACKET, SOCK_RAW, 0);
+          attachFilter(made, filterOf(ends, "refusals"));
+          bindPacket(made, 0, ETH_P_ALL);
+          return made;
+        });
+        return new Capture([{ fd, skip: ETHERNET_BYTES }], sight);
+      },
+    };
+  }
+
+  /** Names of a place's and the node's devices are no concern of a probe: only whom its frames are addressed to. */
+  #head({ from, to, dest, sourceMac }: PacketProbe): Buffer {
     const next = from === "wan" ? this.#mac("gateway", "wan0") : this.#macOfPlace(to);
-    sendAll(
-      this.#frames(from),
-      packets.map((packet) => encodeFrame(packet, own, next)),
-    );
+    return ethernetHeader(dest, sourceMac ?? this.#mac(from, "eth0"), next);
   }
 
-  /** Everything of these probes that was captured at their destination since the last look; the first look opens it. */
-  captured({ to, keys }: PacketProbe, sight: Sight): Sighting[] {
-    if (to !== NODE) return drain(this.#frames(to), sight.frame);
-    // The kernel feeds raw sockets after INPUT has accepted (raw(7)); one of protocol 0 or 255 would hear nothing.
-    const protocols = new Set(keys.map(protocolOf).filter((each) => each > 0 && each < IPPROTO_RAW));
-    return [...protocols].flatMap((protocol) => drain(this.#raw(protocol), sight.packet));
+  #ears({ to, dest, keys }: PacketProbe): Ear[] {
+    if (to !== NODE) return [{ fd: this.#frames(to), skip: ETHERNET_BYTES }];
+    const family = isIp6(dest) ? 6 : 4;
+    // The kernel feeds raw sockets after INPUT has accepted (raw(7)); one of protocol 0 or 255 would hear nothing. Those
+    // of IPv6 get no header: their filter has seen it.
+    const protocols = new Set(keys.map((key) => protocolOf(key, family)));
+    return [...protocols]
+      .filter((each) => each > 0 && each < IPPROTO_RAW)
+      .map((protocol) => ({
+        fd: this.#raw(family === 6 ? AF_INET6 : AF_INET, protocol),
+        ...(family === 6 ? { headless: protocol } : { skip: 0 }),
+      }));
   }
 
-  #raw(protocol: number): number {
-    return this.#descriptor(`raw ${protocol}`, NODE, () => socket(AF_INET, SOCK_RAW, protocol));
+  #raw(family: number, protocol: number): number {
+    return this.#descriptor(`raw ${family} ${protocol}`, NODE, () => socket(family, SOCK_RAW, protocol));
+  }
+
+  /** Apart from what captures: it hears nothing, so the sender's own packets cost no copy. */
+  #sending(place: string): number {
+    return this.#descriptor(`sending ${place}`, place, () => this.#bound(place, 0));
   }
 
   #frames(place: string): number {
-    return this.#descriptor(`frames ${place}`, place, () => {
-      const index = interfaceIndex("eth0");
-      if (index === 0) throw this.#gone(place, "eth0");
-      const fd = socket(AF_PACKET, SOCK_RAW, 0);
-      bindPacket(fd, index, ETH_P_ALL);
-      return fd;
-    });
+    return this.#descriptor(`frames ${place}`, place, () => this.#bound(place, ETH_P_ALL));
+  }
+
+  #bound(place: string, etherType: number): number {
+    const index = interfaceIndex("eth0");
+    if (index === 0) throw this.#gone(place, "eth0");
+    const fd = socket(AF_PACKET, SOCK_RAW, 0);
+    bindPacket(fd, index, etherType);
+    return fd;
   }
 
   #descriptor(key: string, place: string, open: () => number): number {
     const known = this.#descriptors.get(key);
     if (known !== undefined) return known;
+    const fd = this.#open(place, open);
+    this.#descriptors.set(key, fd);
+    return fd;
+  }
+
+  #open(place: string, open: () => number): number {
     const fd = within(this.#lab, place, open);
     forceReceiveBuffer(fd, RECEIVE_BUFFER_BYTES);
-    this.#descriptors.set(key, fd);
     return fd;
   }
 
@@ -114,16 +166,8 @@ export class Wire {
   }
 }
 
-const scratch = Buffer.alloc(65_536);
-
-function drain(fd: number, sight: (bytes: Buffer) => Sighting | undefined): Sighting[] {
-  const seen: Sighting[] = [];
-  for (;;) {
-    const length = receive(fd, scratch);
-    if (length < 0) return seen;
-    const sighting = sight(scratch.subarray(0, length));
-    if (sighting) seen.push(sighting);
-  }
+function destination(dest: string): Buffer {
+  return isIp6(dest) ? sockaddrIn6(addressBytes(dest)) : sockaddrIn(dest, 0);
 }
 
 /** `2: eth0@if5: <...> link/ether 52:54:...` lines below `@ NAMESPACE` lines -> `NAMESPACE DEVICE`: MAC. */

@@ -1,0 +1,108 @@
+import koffi from "koffi";
+import { call, failed, MSG_DONTWAIT, queueFull } from "./libc.ts";
+
+const MMSGHDR_BYTES = 64;
+const IOVEC_BYTES = 16;
+/* Offsets in struct mmsghdr, x86_64 and arm64. */
+const HEADER = { name: 0, nameBytes: 8, vectors: 16, vectorCount: 24, received: 56 } as const;
+
+/** Messages that one system call takes. */
+export const BATCH_SLOTS = 1024;
+
+/** Slots of one size in one piece of memory, and the headers that point there: made once, used for every call. */
+class Slots {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+  readonly stride: number;
+  readonly headers: Buffer;
+  readonly vectors: Buffer;
+
+  constructor(count: number, stride: number) {
+    this.stride = stride;
+    this.bytes = Buffer.from(new ArrayBuffer(count * stride));
+    this.view = new DataView(this.bytes.buffer);
+    this.headers = Buffer.from(new ArrayBuffer(count * MMSGHDR_BYTES));
+    this.vectors = Buffer.from(new ArrayBuffer(count * IOVEC_BYTES));
+    const [bytesAt, vectorsAt] = [koffi.address(this.bytes), koffi.address(this.vectors)].map(BigInt);
+    for (let slot = 0; slot < count; slot++) {
+      const vector = slot * IOVEC_BYTES;
+      this.vectors.writeBigUInt64LE((bytesAt ?? 0n) + BigInt(slot * stride), vector);
+      this.vectors.writeBigUInt64LE(BigInt(stride), vector + 8);
+      const header = slot * MMSGHDR_BYTES;
+      this.headers.writeBigUInt64LE((vectorsAt ?? 0n) + BigInt(vector), header + HEADER.vectors);
+      this.headers.writeBigUInt64LE(1n, header + HEADER.vectorCount);
+    }
+  }
+}
+
+/** A message that the kernel would not send, by its slot, and errno(3). */
+export interface Unsent {
+  readonly slot: number;
+  readonly errno: number;
+}
+
+/** How often in a row a full queue is tried again before it counts as an error. */
+const QUEUE_FULL_LIMIT = 1_000_000;
+
+/** Messages that are written in place and handed to the kernel many at a time, sendmmsg(2). */
+export class SendBatch extends Slots {
+  #to: Buffer | undefined;
+  readonly #count: number;
+
+  constructor(count: number, stride: number) {
+    super(count, stride);
+    this.#count = count;
+  }
+
+  setLength(slot: number, bytes: number): void {
+    this.vectors.writeUInt32LE(bytes, slot * IOVEC_BYTES + 8);
+  }
+
+  /** Where all messages go: a sockaddr, or nothing for a socket that knows. */
+  address(to: Buffer | undefined): void {
+    this.#to = to && Buffer.from(Uint8Array.from(to).buffer);
+    const at = this.#to ? BigInt(koffi.address(this.#to)) : 0n;
+    for (let header = 0; header < this.#count * MMSGHDR_BYTES; header += MMSGHDR_BYTES) {
+      this.headers.writeBigUInt64LE(at, header + HEADER.name);
+      this.headers.writeUInt32LE(this.#to?.length ?? 0, header + HEADER.nameBytes);
+    }
+  }
+
+  /**
+   * Sends slots up to `end`, in order. What the kernel refuses with one of the `expected` errors is told and left out;
+   * any other error is thrown.
+   */
+  send(fd: number, end: number, expected: ReadonlySet<number>, from = 0): Unsent[] {
+    const unsent: Unsent[] = [];
+    let busy = 0;
+    for (let slot = from; slot < end; ) {
+      const headers = this.headers.subarray(slot * MMSGHDR_BYTES);
+      const sent = call.sendmmsg(fd, headers, Math.min(end - slot, BATCH_SLOTS), 0);
+      const errno = sent > 0 ? 0 : koffi.errno();
+      if (sent > 0) slot += sent;
+      else if (expected.has(errno)) unsent.push({ slot: slot++, errno });
+      else if (!queueFull(errno) || busy++ > QUEUE_FULL_LIMIT) throw failed("sendmmsg");
+    }
+    return unsent;
+  }
+}
+
+/** Room for what a socket has received, many messages at a time, recvmmsg(2). */
+export class ReceiveBatch extends Slots {
+  constructor(stride: number) {
+    super(BATCH_SLOTS, stride);
+  }
+
+  /** How many messages were waiting and now stand in the first slots; at most `BATCH_SLOTS`. */
+  receive(fd: number): number {
+    const count = call.recvmmsg(fd, this.headers, BATCH_SLOTS, MSG_DONTWAIT, null);
+    if (count >= 0) return count;
+    if (queueFull(koffi.errno())) return 0;
+    throw failed("recvmmsg");
+  }
+
+  /** Bytes of the message in a slot. */
+  lengthOf(slot: number): number {
+    return this.headers.readUInt32LE(slot * MMSGHDR_BYTES + HEADER.received);
+  }
+}
