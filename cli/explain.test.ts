@@ -55,7 +55,11 @@ const reference = readDeclaration(REFERENCE);
 
 function ask(from: string, to: string, values: FlowValues, declaration = reference) {
   const all = vantagesOf(declaration);
-  const flow = flowOf(values, vantageOf(all, "--from", from), vantageOf(all, "--to", to));
+  const flow = flowOf(
+    values,
+    vantageOf("explain", all, "--from", from),
+    vantageOf("explain", all, "--to", to),
+  );
   const { verdict, decider } = decideOn(declaration.node, flow);
   return { flow, verdict, kind: decider.kind };
 }

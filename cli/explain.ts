@@ -62,7 +62,7 @@ export async function run(args: string[]): Promise<number> {
 
 function end(all: readonly Vantage[], flag: string, word: string | undefined): Vantage {
   if (word === undefined) throw usage("explain", `${flag} PLACE`, "none");
-  return vantageOf(all, flag, word);
+  return vantageOf("explain", all, flag, word);
 }
 
 /** What is not in Proxmox's files and was assumed of the two ends. */

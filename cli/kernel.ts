@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { command } from "../components/command.ts";
+import { HarnessError } from "../errors.ts";
 
 /** Something that a lab asks of the kernel, the module that holds it, and whether a try of it worked. */
 export interface Feature {
@@ -84,4 +85,15 @@ export async function loadModules(missing: readonly Feature[]): Promise<string[]
     if ((await command("modprobe", [module])).status === 0) loaded.push(module);
   }
   return loaded;
+}
+
+/** capabilities(7): the bit of CAP_NET_RAW. */
+const NET_RAW = 13n;
+
+/** Throws `capability-lacks` where this process may open no raw socket, as a container's root may not. */
+export function requireRawSockets(): void {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+  if ((BigInt(`0x${effective}`) >> NET_RAW) & 1n) return;
+  const expected = "CAP_NET_RAW, to send and capture packets";
+  throw new HarnessError("capability-lacks", { subject: "the process", expected, actual: "none" });
 }

@@ -36,6 +36,12 @@ const VERBS: Readonly<Record<string, Entry>> = {
     acts: true,
     load: () => import("./probe.ts"),
   },
+  sweep: {
+    does: "asks a lab for every port of a pair, and holds it against the model",
+    example: "sudo phx sweep my-estate --from wan --to 101",
+    acts: true,
+    load: () => import("./sweep.ts"),
+  },
   setup: {
     does: "brings the packages and components that a lab needs",
     example: "sudo phx setup",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
-import { Progress } from "./progress.ts";
+import { Meter, Progress } from "./progress.ts";
 
 function stream(isTTY: boolean): NodeJS.WriteStream {
   return Object.assign(new PassThrough({ encoding: "utf8" }), {
@@ -27,4 +27,30 @@ test("on a terminal one line is updated and gone at the end", async () => {
   const text = String(output.read()).replaceAll(/\d+\.\d s/g, "N s");
   assert.ok(text.includes("\r\x1b[Ksetup: a 0 s, then b"), JSON.stringify(text));
   assert.ok(text.endsWith("\r\x1b[Ksetup: b: done after N s\n\r\x1b[K"), JSON.stringify(text));
+});
+
+test("a count on a terminal: share, rate and what is left, taken away before a line that stays", () => {
+  const output = stream(true);
+  const meter = new Meter("sweep", 2000, "packets", output);
+  meter.label("wan > 101");
+  meter.add(500);
+  meter.label("wan > 102");
+  meter.say("done");
+  const text = String(output.read()).replaceAll(/[\d,]+ packets\/s/g, "N packets/s");
+  assert.ok(
+    text.startsWith("\r\x1b[Ksweep: wan > 101: 0 of 2,000 (0 %), N packets/s\r"),
+    JSON.stringify(text),
+  );
+  assert.match(text, /\[Ksweep: wan > 102: 500 of 2,000 \(25 %\), N packets\/s, \d+ s left\r/);
+  assert.ok(text.endsWith("\r\x1b[Ksweep: done\n"), JSON.stringify(text));
+});
+
+test("a count elsewhere: only the lines that stay", () => {
+  const output = stream(false);
+  const meter = new Meter("sweep", 2000, "packets", output);
+  meter.label("wan > 101");
+  meter.add(500);
+  meter.clear();
+  meter.say("done");
+  assert.equal(output.read(), "sweep: done\n");
 });

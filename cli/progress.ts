@@ -67,3 +67,67 @@ export class Progress {
     if (this.#stream.isTTY) this.#stream.write("\r\x1b[K");
   }
 }
+
+/** Between two drawings of a line that changes often. */
+const REDRAW_MS = 100;
+
+/**
+ * A count on its way to a known end: on a terminal one line that is updated (`wan > 101: 4,096 of 65,535 (6 %), 80,000
+ * packets/s, 1 s left`), elsewhere only the lines that stay. To stderr: stdout is the verb's own.
+ */
+export class Meter {
+  readonly #title: string;
+  readonly #total: number;
+  readonly #unit: string;
+  readonly #stream: NodeJS.WriteStream;
+  readonly #startedAt = performance.now();
+  #done = 0;
+  #label = "";
+  #drawnAt = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(title: string, total: number, unit: string, stream: NodeJS.WriteStream = process.stderr) {
+    this.#title = title;
+    this.#total = total;
+    this.#unit = unit;
+    this.#stream = stream;
+  }
+
+  /** What is counted from now on. */
+  label(label: string): void {
+    this.#label = label;
+    this.#draw();
+  }
+
+  add(count: number): void {
+    this.#done += count;
+    if (performance.now() - this.#drawnAt >= REDRAW_MS) this.#draw();
+  }
+
+  /** A line that stays. */
+  say(line: string): void {
+    this.clear();
+    this.#stream.write(`${this.#title}: ${line}\n`);
+  }
+
+  /** Takes the line away, before something else is written. */
+  clear(): void {
+    clearTimeout(this.#timer);
+    if (this.#stream.isTTY) this.#stream.write("\r\x1b[K");
+  }
+
+  #draw(): void {
+    if (!this.#stream.isTTY) return;
+    this.#drawnAt = performance.now();
+    const perSecond = (this.#done / Math.max(this.#drawnAt - this.#startedAt, 1)) * 1000;
+    const left = this.#done === 0 ? "" : `, ${Math.ceil((this.#total - this.#done) / perSecond)} s left`;
+    const [done, total, rate] = [this.#done, this.#total, Math.round(perSecond)].map((each) =>
+      each.toLocaleString("en-US"),
+    );
+    const share = Math.floor((this.#done / Math.max(this.#total, 1)) * 100);
+    const line = `${this.#title}: ${this.#label}: ${done} of ${total} (${share} %), ${rate} ${this.#unit}/s${left}`;
+    this.clear();
+    this.#stream.write(line.slice(0, this.#stream.columns - 1));
+    this.#timer = setTimeout(() => this.#draw(), 1000).unref();
+  }
+}

@@ -5,7 +5,7 @@ import { FETCHERS, missingPackages, type Package, PIP } from "../components/debi
 import { type Component, install, locate, type Recipe, requirePlatform } from "../components/store.ts";
 import { findPip } from "../components/wheel.ts";
 import { HarnessError, HarnessErrors } from "../errors.ts";
-import { type Feature, loadModules, tryKernel } from "./kernel.ts";
+import { type Feature, loadModules, requireRawSockets, tryKernel } from "./kernel.ts";
 import { Progress, seconds } from "./progress.ts";
 
 export const help = `usage: phx setup
@@ -64,6 +64,16 @@ export async function setup(): Promise<Component[]> {
   if (!complete) await bring(packages, recipes);
   await requireKernel(packages.length === 0 ? features : await tryKernel());
   return complete ? located.filter((component) => component !== undefined) : locateComponents();
+}
+
+/** The same for a lab without servers: no component is brought. */
+export async function setupNetwork(): Promise<void> {
+  requirePlatform();
+  requireRoot();
+  requireRawSockets();
+  const packages = await missingPackages();
+  if (packages.length > 0) await bring(packages, []);
+  await requireKernel(await tryKernel());
 }
 
 /** Throws `not-root`, with what root is needed for. */

@@ -1,4 +1,4 @@
-import type { Position } from "../policy/estate.ts";
+import type { Estate, Position } from "../policy/estate.ts";
 import type { Place } from "../policy/flow.ts";
 import { parseIp } from "../policy/ip.ts";
 import { freeAddress, places, WAN_ADDRESS } from "../policy/place.ts";
@@ -29,12 +29,15 @@ const OUTSIDE: Vantage = {
 /** Every place of a declaration. */
 export function vantagesOf(declaration: FolderDeclaration): readonly Vantage[] {
   if (declaration.kind === "proxmox") return vantagesOfNode(declaration.node, declaration.names);
-  const { estate, node } = declaration;
-  const declared = places(estate).map(({ id, name, address }): Vantage => {
+  return [...vantagesOfEstate(declaration.estate, declaration.node), OUTSIDE];
+}
+
+/** Those that a lab of the estate has too. */
+export function vantagesOfEstate(estate: Estate, node: Node): readonly Vantage[] {
+  return places(estate).map(({ id, name, address }): Vantage => {
     const nic = node.nics.find(({ place }) => place === id);
     return { id, name, words: wordsOf(nic, [name, address]), addresses: [address] };
   });
-  return [...declared, OUTSIDE];
 }
 
 function vantagesOfNode({ host, nics }: Node, names: ReadonlyMap<string, string>): Vantage[] {
@@ -75,15 +78,15 @@ function wordsOf(nic: Nic | undefined, words: readonly string[]): readonly strin
 }
 
 /** The place of that id, or else of that name or address, upper or lower case. @throws HarnessError (usage) */
-export function vantageOf(all: readonly Vantage[], flag: string, word: string): Vantage {
+export function vantageOf(verb: string, all: readonly Vantage[], flag: string, word: string): Vantage {
   const byId = all.filter(({ id }) => id.toLowerCase() === word.toLowerCase());
   const found = byId.length > 0 ? byId : all.filter(({ words }) => words.some((each) => same(each, word)));
   const [only, other] = found;
   if (other)
-    throw usage("explain", `${flag} to name one place`, `${word}: ${found.map(({ id }) => id).join(", ")}`);
+    throw usage(verb, `${flag} to name one place`, `${word}: ${found.map(({ id }) => id).join(", ")}`);
   if (only) return only;
   throw usage(
-    "explain",
+    verb,
     `${flag} to be one of ${all.slice(0, MOST_LISTED).map(describeVantage).join(", ")}${more(all)}`,
     word,
   );

@@ -9,7 +9,7 @@ export function explainDecision({ verdict, reject, hops }: Decision): string {
 }
 
 /** One hop in words: `FORWARD into guest 101: accept, by rule IN ACCEPT -p tcp ...`. */
-function explainHop({ hook, where, verdict, decider }: Hop): string {
+export function explainHop({ hook, where, verdict, decider }: Hop): string {
   return `${hook} ${where}: ${verdict}, by ${describeDecider(decider)}`;
 }
 

@@ -1,0 +1,81 @@
+import type { Estate } from "../policy/estate.ts";
+import type { Decision } from "../policy/flow.ts";
+import { expandFlowKeys, type FlowKey, foldFlowKeys } from "../probes/flow-key.ts";
+import type { Account, PacketObservation, PacketOutcome } from "../probes/observation.ts";
+import { expectation } from "./expectation.ts";
+
+/** Flows with which the same thing happened, though the model says the same other thing of all of them. */
+interface Disagreement {
+  readonly keys: readonly FlowKey[];
+  readonly outcome: PacketOutcome;
+  readonly decision: Decision;
+}
+
+/** How many flows a chain stopped: as the model says, as the kernel counted. */
+export interface ChainCount {
+  readonly chain: string;
+  readonly model: number;
+  readonly kernel: number;
+}
+
+/** One observation beside the model, flow by flow. What is `unknown` neither agrees nor disagrees. */
+export interface Agreement {
+  readonly agreed: number;
+  readonly disagreements: readonly Disagreement[];
+  /** Every chain that either of the two names for a flow that did not arrive. */
+  readonly chains: readonly ChainCount[];
+}
+
+const AGREES: Readonly<Record<Decision["verdict"], ReadonlySet<PacketOutcome>>> = {
+  accept: new Set(["delivered", "no-listener"]),
+  drop: new Set(["dropped"]),
+  reject: new Set(["rejected"]),
+};
+const STOPPED: ReadonlySet<PacketOutcome> = new Set(["dropped", "rejected"]);
+
+interface Group extends Disagreement {
+  readonly keys: FlowKey[];
+}
+
+/** Holds each flow of an observation against the model's decision of it. */
+export function agreementOf(estate: Estate, seen: PacketObservation): Agreement {
+  const { from, to, source, sport, accounts, outcomes } = seen;
+  const apart = new Map<string, Group>();
+  const model = new Map<string, number>();
+  let agreed = 0;
+  for (const [outcome, keys = []] of Object.entries(outcomes) as [PacketOutcome, FlowKey[]][]) {
+    if (outcome === "unknown") continue;
+    for (const key of expandFlowKeys(keys)) {
+      const decision = expectation(estate, from, to, key, source, sport);
+      if (STOPPED.has(outcome)) add(model, chainOf(decision), 1);
+      if (AGREES[decision.verdict].has(outcome)) agreed++;
+      else groupOf(apart, outcome, decision).keys.push(key);
+    }
+  }
+  const disagreements = [...apart.values()].map((each) => ({ ...each, keys: foldFlowKeys(each.keys) }));
+  return { agreed, disagreements, chains: chainCounts(model, accounts) };
+}
+
+/** The group of this outcome and decision; equal decisions print alike, hop by hop. */
+function groupOf(apart: Map<string, Group>, outcome: PacketOutcome, decision: Decision): Group {
+  const name = `${outcome} ${JSON.stringify(decision)}`;
+  const group = apart.get(name) ?? { keys: [], outcome, decision };
+  apart.set(name, group);
+  return group;
+}
+
+/** The chain that should have counted it. */
+function chainOf({ verdict, decider }: Decision): string {
+  return verdict === "accept" ? "none" : decider.chain;
+}
+
+function chainCounts(model: ReadonlyMap<string, number>, accounts: readonly Account[]): ChainCount[] {
+  const kernel = new Map<string, number>();
+  for (const { chain, gain } of accounts) add(kernel, chain, gain);
+  const chains = [...new Set([...model.keys(), ...kernel.keys()])].sort();
+  return chains.map((chain) => ({ chain, model: model.get(chain) ?? 0, kernel: kernel.get(chain) ?? 0 }));
+}
+
+function add(counts: Map<string, number>, name: string, count: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + count);
+}

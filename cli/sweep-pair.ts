@@ -1,0 +1,92 @@
+import { agreementOf } from "../audit/agreement.ts";
+import type { Lab } from "../lab/lab.ts";
+import type { Estate } from "../policy/estate.ts";
+import { places } from "../policy/place.ts";
+import { countFlows, expandFlowKeys, type FlowKey } from "../probes/flow-key.ts";
+import type { PacketObservation } from "../probes/observation.ts";
+import { PacketEngine } from "../probes/packets.ts";
+import type { PacketProbe } from "../probes/probe.ts";
+import type { SweepPair } from "./sweep-arguments.ts";
+import { Parts } from "./sweep-parts.ts";
+import { type Disagreement, type PairResult, PairTally } from "./sweep-result.ts";
+import { liveLines } from "./sweep-trace.ts";
+
+/** How long an interrupted sweep still waits for the part that is on its way. */
+const GRACE_MS = 500;
+
+/** Of a pair so many disagreements are sent again to be traced. */
+const MOST_TRACED = 20;
+
+/** Sweeps pair after pair in one lab, until all is asked or it is interrupted. */
+export class Sweeper implements Disposable {
+  readonly #lab: Lab;
+  readonly #estate: Estate;
+  readonly #interrupted: AbortSignal;
+  readonly #grace: Promise<undefined>;
+  #engine: PacketEngine | undefined;
+
+  constructor(lab: Lab, estate: Estate, interrupted: AbortSignal) {
+    this.#lab = lab;
+    this.#estate = estate;
+    this.#interrupted = interrupted;
+    this.#grace = new Promise((resolve) => {
+      interrupted.addEventListener("abort", () => setTimeout(resolve, GRACE_MS, undefined), { once: true });
+    });
+  }
+
+  [Symbol.dispose](): void {
+    // A part that was not waited for still sends: its sockets end with the process.
+    if (!this.#interrupted.aborted) this.#engine?.close();
+  }
+
+  /** Asks all flows of a pair, a part at a time; `onPart` hears how many were asked each time. */
+  async sweep(pair: SweepPair, onPart: (flows: number) => void): Promise<PairResult> {
+    const tally = new PairTally(pair);
+    const parts = new Parts(pair.keys);
+    for (let keys = parts.next(); keys && !this.#interrupted.aborted; keys = parts.next()) {
+      const since = performance.now();
+      const seen = await this.#observe({ kind: "packets", ...pair, keys });
+      if (seen === undefined) break;
+      const durationMs = performance.now() - since;
+      tally.add(seen, agreementOf(this.#estate, seen), durationMs);
+      parts.took(performance.now() - since);
+      onPart(countFlows(keys));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return this.#traced(pair, tally.result());
+  }
+
+  /** Sends a flow of each disagreement once more, to name the live lines that took it. */
+  async #traced(pair: SweepPair, result: PairResult): Promise<PairResult> {
+    const disagreements: Disagreement[] = [];
+    for (const [index, each] of result.disagreements.entries()) {
+      const keys = firstOf(each.keys);
+      const isTraced = index < MOST_TRACED && !this.#interrupted.aborted;
+      const send = () => this.#observe({ kind: "packets", ...pair, keys });
+      disagreements.push(isTraced ? { ...each, live: await liveLines(this.#lab, send) } : each);
+    }
+    return { ...result, disagreements };
+  }
+
+  /** Undefined where the sweep was interrupted before the answer was there. */
+  async #observe(probe: PacketProbe): Promise<PacketObservation | undefined> {
+    const ids = places(this.#estate).map(({ id }) => id);
+    this.#engine ??= await PacketEngine.open(this.#lab, ids);
+    const observing = this.#engine.observe(probe).catch((error: unknown) => {
+      // Ctrl-C reaches the programs too that read the rules: what they say then is no fault.
+      if (this.#interrupted.aborted) return undefined;
+      throw error;
+    });
+    const seen = await Promise.race([observing, this.#grace]);
+    // An engine loses patience with a path that loses packets: the next part gets one that has it still.
+    if (seen?.outcomes.unknown && !this.#interrupted.aborted) {
+      this.#engine.close();
+      this.#engine = undefined;
+    }
+    return seen;
+  }
+}
+
+function firstOf(keys: readonly FlowKey[]): FlowKey[] {
+  return expandFlowKeys(keys.slice(0, 1)).slice(0, 1);
+}

@@ -1,0 +1,297 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { after, before, suite, test } from "node:test";
+import { networkLab } from "../fixtures/network-lab.ts";
+import { type Ended, phx, phxProcess } from "../fixtures/phx.ts";
+import { markedProcess } from "../fixtures/lab-process.ts";
+import { estateWith, REFERENCE } from "../fixtures/reference.ts";
+import { type OwnedLab, recordEstate, standingLabs } from "../lab/lab.ts";
+import { run } from "../lab/process.ts";
+import { folderOf } from "../lab/record.ts";
+import { countFlows } from "../probes/flow-key.ts";
+import { SweepResult } from "./sweep-result.ts";
+
+const needsRoot = { skip: process.getuid?.() !== 0 && "only root can make a lab" };
+
+/** What was printed is the schema's, no key more. */
+function resultIn(stdout: string): SweepResult {
+  const printed: unknown = JSON.parse(stdout);
+  const result = SweepResult.parse(printed);
+  assert.deepEqual(result, printed);
+  return result;
+}
+
+/** Every flow of a pair has one outcome, and what did not arrive is counted. */
+function assertWhole({ pairs, agreed, disagreed, unknown, flows }: SweepResult): void {
+  for (const { outcomes, accounts, flows: asked } of pairs) {
+    assert.equal(countFlows(Object.values(outcomes).flat()), asked.asked);
+    const stopped = countFlows([...(outcomes.dropped ?? []), ...(outcomes.rejected ?? [])]);
+    assert.equal(
+      accounts.reduce((sum, { gain }) => sum + gain, 0),
+      stopped,
+    );
+  }
+  assert.equal(agreed + disagreed + unknown, flows.asked);
+}
+
+test(
+  "wan to the gateway, every port: 80 and 443 arrive, the rest is dropped and counted",
+  needsRoot,
+  async () => {
+    const ended = await phx([
+      "sweep",
+      REFERENCE,
+      "--from",
+      "wan",
+      "--to",
+      "101",
+      "--ports",
+      "1-65535",
+      "--json",
+    ]);
+    const result = resultIn(ended.stdout);
+    assert.equal(ended.status, 0, ended.stdout);
+    assertWhole(result);
+    const [pair] = result.pairs;
+    assert.deepEqual(pair?.outcomes["no-listener"], ["tcp/80", "tcp/443"]);
+    assert.deepEqual(Object.keys(pair?.outcomes ?? {}).sort(), ["dropped", "no-listener"]);
+    assert.equal(result.flows.asked, 2 * 65_535);
+    assert.deepEqual([result.complete, result.agreed], [true, result.flows.of]);
+    assert.equal(existsSync(folderOf(result.lab.name)), false);
+  },
+);
+
+test("every ordered pair by representatives", needsRoot, async () => {
+  const ended = await phx(["sweep", REFERENCE, "--all", "--sample", "--json"]);
+  const result = resultIn(ended.stdout);
+  assert.equal(ended.status, 0, ended.stdout);
+  assertWhole(result);
+  assert.equal(result.pairs.length, 9 * 10);
+  assert.match(
+    ended.stderr,
+    /^sweep: wan > host \(203\.0\.113\.10 > 10\.0\.0\.13\): \d+ of \d+ flows asked, /m,
+  );
+});
+
+test("Ctrl-C: what was asked so far, exit 4, the lab gone", needsRoot, async () => {
+  const sweep = phxProcess(["sweep", REFERENCE, "--all", "--json"]);
+  let stdout = "";
+  sweep.child.stdout?.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  await sweep.until("sweep: wan > host");
+  const since = performance.now();
+  sweep.child.kill("SIGINT");
+  assert.equal(await sweep.end(), 4);
+  assert.ok(performance.now() - since < 5000);
+  const result = resultIn(stdout);
+  assertWhole(result);
+  assert.equal(result.complete, false);
+  assert.ok(result.flows.asked > 65_535 && result.flows.asked < result.flows.of / 2);
+  assert.equal(result.disagreed, 0);
+  await sweep.leavesNone();
+  assert.equal(existsSync(folderOf(result.lab.name)), false);
+});
+
+test(
+  "Ctrl-C in words; SIGTERM and an early SIGINT as with any verb, and nothing is left",
+  needsRoot,
+  async () => {
+    const sweep = phxProcess(["sweep", REFERENCE, "--all"]);
+    await sweep.until("wan > host");
+    sweep.child.kill("SIGINT");
+    assert.equal(await sweep.end(), 4);
+    assert.match(
+      sweep.said(),
+      /^a lab built for the sweep, \d+ pairs?: partial: [\d,]+ of [\d,]+ flows asked, /m,
+    );
+    await sweep.leavesNone();
+    const ended = phxProcess(["sweep", REFERENCE, "--all"]);
+    await ended.until("wan > host");
+    ended.child.kill("SIGTERM");
+    assert.equal(await ended.end(), 143);
+    await ended.leavesNone();
+    assert.deepEqual(standingLabs(), []);
+  },
+);
+
+suite("a standing lab", needsRoot, () => {
+  let owned: OwnedLab;
+  before(async () => {
+    owned = await networkLab(estateWith(() => {}));
+    recordEstate(owned.lab, REFERENCE);
+  });
+  after(() => owned[Symbol.asyncDispose]());
+
+  const iptables = (...args: string[]) => run(owned.lab, "host", ["iptables-legacy", ...args]);
+  const sweep = (...args: string[]) => phx(["sweep", owned.lab.name, ...args]);
+  async function withRule(rule: readonly string[], table: string, work: () => Promise<void>): Promise<void> {
+    const [chain = "", ...match] = rule;
+    await iptables("-t", table, "-I", chain, ...match);
+    try {
+      await work();
+    } finally {
+      await iptables("-t", table, "-D", chain, ...match);
+    }
+  }
+
+  test("is taken as it is, and stays", async () => {
+    const { status, stdout } = await sweep("--from", "grafana", "--to", "10.0.0.12", "--ports", "443-444");
+    assert.equal(status, 0, stdout);
+    assert.match(stdout, /^801 > 102 \(10\.0\.0\.141 > 10\.0\.0\.12\): 4 of 4 flows asked, /);
+    assert.match(stdout, /^ {2}dropped +4\n +4 {2}veth102i0-IN -j DROP$/m);
+    assert.match(stdout, new RegExp(`^lab ${owned.lab.name}, 1 pair: 4 as the model says; `, "m"));
+    assert.deepEqual(
+      standingLabs().map(({ name }) => name),
+      [owned.lab.name],
+    );
+  });
+
+  test("a forged source is asked with, and said to be one", async () => {
+    const forged = ["--from", "101", "--to", "102", "--source", "10.0.0.10", "--ports", "443"];
+    const { status, stdout } = await sweep(...forged, "--json");
+    assert.equal(status, 0, stdout);
+    const [pair] = resultIn(stdout).pairs;
+    assert.deepEqual([pair?.source, pair?.forged], ["10.0.0.10", true]);
+    assert.deepEqual(pair?.outcomes, { "no-listener": ["tcp/443"], dropped: ["udp/443"] });
+  });
+
+  test("a port opened in the live rules: exit 1, the port, the declared place, the live rule", async () => {
+    await withRule(["veth801i0-IN", "-p", "tcp", "--dport", "8000", "-j", "ACCEPT"], "filter", async () => {
+      const ports = ["--from", "lan", "--to", "801", "--ports", "7990-8010"];
+      const { status, stdout } = await sweep(...ports);
+      assert.equal(status, 1, stdout);
+      assert.match(stdout, /^ {2}DIFFERS: tcp\/8000: live no-listener, the model says drop$/m);
+      assert.match(
+        stdout,
+        /into guest 801: drop, by default policy DROP at phoenix_lxc_configs\.json:\d+:\d+/,
+      );
+      assert.match(stdout, /^ +live: veth801i0-IN -p tcp -m tcp --dport 8000 -j ACCEPT$/m);
+      const json = await sweep(...ports, "--json");
+      const result = resultIn(json.stdout);
+      assert.deepEqual([json.status, result.exit, result.agreed, result.disagreed], [1, 1, 41, 1]);
+      const [differs] = result.pairs[0]?.disagreements ?? [];
+      assert.deepEqual(differs?.keys, ["tcp/8000"]);
+      assert.equal(differs?.position?.file, "phoenix_lxc_configs.json");
+    });
+  });
+
+  test("stopped by a rule that no file declares: exit 1 though it is stopped", async () => {
+    await withRule(["PVEFW-FORWARD", "-d", "10.0.0.142", "-p", "tcp", "-j", "DROP"], "filter", async () => {
+      const { status, stdout } = await sweep(
+        "--from",
+        "lan",
+        "--to",
+        "802",
+        "--ports",
+        "1-9",
+        "--proto",
+        "tcp",
+      );
+      assert.equal(status, 1, stdout);
+      assert.match(stdout, /^ {2}ELSEWHERE: PVEFW-FORWARD stopped 9, the model says 0$/m);
+    });
+  });
+
+  test("lost where nothing counts: unknown with its reason, exit 4", async () => {
+    await withRule(["FORWARD", "-d", "10.0.0.142", "-p", "udp", "-j", "DROP"], "mangle", async () => {
+      const { status, stdout } = await sweep("--from", "lan", "--to", "802", "--ports", "1-2", "--json");
+      assert.equal(status, 4, stdout);
+      const result = resultIn(stdout);
+      assertWhole(result);
+      assert.equal(result.unknown, 2);
+      assert.deepEqual(result.pairs[0]?.unknown[0]?.keys, ["udp/1-2"]);
+      assert.match(result.pairs[0]?.unknown[0]?.reason ?? "", /\S/);
+    });
+  });
+});
+
+const PAIR = ["--from", "wan", "--to", "101"];
+const BAD: readonly [string, readonly string[], RegExp][] = [
+  [
+    "an unknown place",
+    ["--from", "mars", "--to", "101"],
+    /--from to be one of wan \(.*101 \(.*, found mars\./,
+  ],
+  [
+    "the world as destination",
+    ["--from", "101", "--to", "wan"],
+    /inside the lab, .*found wan, which is outside/,
+  ],
+  [
+    "an address outside",
+    ["--from", "101", "--to", "8.8.8.8"],
+    /inside the lab, .*found 8\.8\.8\.8, which is outside/,
+  ],
+  [
+    "an address of the gateway's",
+    ["--from", "101", "--to", "203.0.113.10"],
+    /203\.0\.113\.10, which is outside/,
+  ],
+  ["one place twice", ["--from", "101", "--to", "10.0.0.153"], /two places, found 101 and 101/],
+  ["no destination", ["--from", "101"], /found no --to/],
+  ["all and one", ["--all", "--from", "101"], /--all alone/],
+  ["a range upside down", [...PAIR, "--ports", "1024-1"], /from the lower to the higher, found 1024-1/],
+  ["port 0", [...PAIR, "--ports", "0-5"], /from 1 to 65535, found 0-5/],
+  ["port 70000", [...PAIR, "--ports", "80,70000"], /from 1 to 65535, found 70000/],
+  ["no port", [...PAIR, "--ports", "http"], /a list such as 1-1024,8006, found "http"/],
+  ["an unknown protocol", [...PAIR, "--proto", "tcp,xyz"], /--proto to be a comma list of .*found "xyz"/],
+  ["protocol 256", [...PAIR, "--proto", "256"], /found "256"/],
+  [
+    "a protocol with ports of its own",
+    [...PAIR, "--proto", "sctp"],
+    /no protocol with ports but tcp and udp/,
+  ],
+  ["ports of what has none", [...PAIR, "--proto", "icmp", "--ports", "80"], /--ports only with tcp or udp/],
+  ["a sample of ports", [...PAIR, "--sample", "--ports", "80"], /--sample alone/],
+  [
+    "a source that is none",
+    [...PAIR, "--source", "10.0.0"],
+    /--source to be an IPv4 address, found 10\.0\.0/,
+  ],
+  [
+    "a lab or folder that is not there",
+    ["no-such-lab", ...PAIR],
+    /no-such-lab: expected .*\[estate-missing\]/,
+  ],
+];
+for (const [title, args, said] of BAD) {
+  test(`bad input: ${title}`, async () => {
+    const { status, stdout, stderr } = await phx(["sweep", ...args]);
+    assert.deepEqual([status, stdout], [2, ""], stderr);
+    assert.match(stderr, said);
+    assert.equal(stderr.trim().split("\n").length, 1);
+  });
+}
+
+suite("an environment that will not do: exit 3", needsRoot, () => {
+  const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+  const SWEEP = [process.execPath, MAIN, "sweep", REFERENCE, ...PAIR, "--ports", "80"];
+
+  async function refused(argv: readonly string[], uid?: number): Promise<Pick<Ended, "status" | "stderr">> {
+    const ended = markedProcess(argv, { uid });
+    const status = await ended.end();
+    await ended.leavesNone();
+    return { status: Number(status), stderr: ended.said() };
+  }
+
+  test("no root", async () => {
+    const { status, stderr } = await refused(SWEEP, 65_534);
+    assert.deepEqual([status, /\[not-root\]/.test(stderr)], [3, true], stderr);
+  });
+
+  test("root without CAP_NET_RAW", async () => {
+    const { status, stderr } = await refused(["setpriv", "--bounding-set", "-net_raw", ...SWEEP]);
+    assert.deepEqual([status, /CAP_NET_RAW.*\[capability-lacks\]/.test(stderr)], [3, true], stderr);
+  });
+
+  test("a kernel without br_netfilter", async () => {
+    const hide = ["unshare", "--mount", "--propagation", "private", "sh", "-c"];
+    const { status, stderr } = await refused([
+      ...hide,
+      'mount -t tmpfs tmpfs /proc/sys/net; exec "$@"',
+      "sh",
+      ...SWEEP,
+    ]);
+    assert.deepEqual([status, /no br_netfilter.*\[kernel-lacks\]/.test(stderr)], [3, true], stderr);
+  });
+});

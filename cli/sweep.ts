@@ -1,0 +1,114 @@
+import { countFlows } from "../probes/flow-key.ts";
+import { parseArguments } from "./arguments.ts";
+import { Meter } from "./progress.ts";
+import { setupNetwork } from "./setup.ts";
+import { pairsOf, requireSense, SWEEP_OPTIONS, type SweepPair } from "./sweep-arguments.ts";
+import { type SweepLab, subjectOf, takeLab } from "./sweep-lab.ts";
+import { Sweeper } from "./sweep-pair.ts";
+import { type PairResult, sweepResult } from "./sweep-result.ts";
+import { askedText, pairText, verdictText } from "./sweep-text.ts";
+
+export const help = `usage: phx sweep [LAB|DIR] --from PLACE --to PLACE [flags]
+       phx sweep [LAB|DIR] --all [--sample] [flags]
+
+Sends a packet to every TCP and UDP port, of every ICMP type and of every IP protocol that has neither, says what became
+of each with the counts that prove it, and holds that against the model's decision, port by port. Nothing is concluded
+from silence: what is not accounted for is unknown. Needs root. Ctrl-C ends it early with what was asked so far.
+
+  LAB|DIR           a standing lab, or a folder with Phoenix files: where no lab of it stands, its network without servers
+                    is built for the sweep and destroyed after (default: the only lab left standing, else the reference
+                    estate)
+
+flags:
+  --from PLACE      wan, lan, host, or a guest: its id, name, address or device
+  --to PLACE        host, lan or a guest; wan is outside, and refused
+  --all             every ordered pair: from each place to the host and each guest
+  --sample          only representatives: the declared ports, their neighbours, the usual ones
+  --ports LIST      1-1024,8006
+  --proto LIST      tcp, udp, icmp, ip (all protocols without ports or types), another name or number (default: all;
+                    with --ports tcp,udp)
+  --source ADDRESS  IPv4, forged where it is not the sender's own; no packet leaves the lab
+  --json            the whole result as JSON
+  --help            this text
+
+exit status: 0 live is what the model says, 1 it differs, 2 bad input, 3 harness or environment fault, 4 something could
+not be told or was not asked
+
+examples:
+  sudo phx sweep my-estate --from wan --to 101
+  sudo phx sweep --from 801 --to host --ports 1-1024,8006 --proto tcp --json
+`;
+
+const EXPECTED = "[LAB|DIR] --from PLACE --to PLACE [flags], or [LAB|DIR] --all [flags]";
+const OPTIONS = { ...SWEEP_OPTIONS, json: { type: "boolean" } } as const;
+
+export async function run(args: string[]): Promise<number> {
+  const startedAt = new Date();
+  const { values, positionals } = parseArguments("sweep", EXPECTED, { args, options: OPTIONS }, 1);
+  requireSense(values);
+  const subject = subjectOf(positionals[0]);
+  const pairs = pairsOf(subject.estate, values);
+  await setupNetwork();
+  const interrupted = new AbortController();
+  await using taken = await takeLab(subject, say);
+  using _handler = onInterrupt(() => interrupted.abort());
+  const wanted = pairs.reduce((sum, { keys }) => sum + countFlows(keys), 0);
+  const meter = new Meter("sweep", wanted, "packets");
+  const onPair = (pair: PairResult) => {
+    if (values.json) meter.say(askedText(pair));
+    else console.log(pairText(pair));
+  };
+  using sweeper = new Sweeper(taken.lab, subject.estate, interrupted.signal);
+  const results = await sweepAll(pairs, sweeper, interrupted.signal, meter, onPair);
+  const known = {
+    lab: { name: taken.lab.name, standing: taken.isStanding },
+    estate: subject.estate.folder,
+    startedAt: startedAt.toISOString(),
+    durationMs: Date.now() - startedAt.getTime(),
+  };
+  const result = sweepResult(known, results, wanted);
+  console.log(values.json ? JSON.stringify(result, null, 2) : `${labText(taken)}, ${verdictText(result)}`);
+  return result.exit;
+}
+
+async function sweepAll(
+  pairs: readonly SweepPair[],
+  sweeper: Sweeper,
+  interrupted: AbortSignal,
+  meter: Meter,
+  onPair: (pair: PairResult) => void,
+): Promise<PairResult[]> {
+  const results: PairResult[] = [];
+  for (const pair of pairs) {
+    if (interrupted.aborted) break;
+    meter.label(`${pair.from} > ${pair.to}`);
+    const result = await sweeper.sweep(pair, (flows) => meter.add(flows));
+    meter.clear();
+    onPair(result);
+    results.push(result);
+  }
+  return results;
+}
+
+function labText({ lab, isStanding }: SweepLab): string {
+  return isStanding ? `lab ${lab.name}` : "a lab built for the sweep";
+}
+
+/** Ctrl-C once: the sweep ends with what it has. Twice: at once, as with every other verb. */
+function onInterrupt(stop: () => void): Disposable {
+  const others = process.listeners("SIGINT");
+  const restore = () => {
+    process.removeAllListeners("SIGINT");
+    for (const other of others) process.once("SIGINT", other);
+  };
+  process.removeAllListeners("SIGINT");
+  process.once("SIGINT", () => {
+    restore();
+    stop();
+  });
+  return { [Symbol.dispose]: restore };
+}
+
+function say(line: string): void {
+  process.stderr.write(`phx: ${line}\n`);
+}
