@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Estate } from "../policy/estate.ts";
 import { places } from "../policy/place.ts";
 import { Observation } from "../probes/observation.ts";
+import { coverageOf, RuleCoverage } from "./coverage.ts";
 import { Finding } from "./finding.ts";
 import { LIMITS } from "./limits.ts";
 import { matrixOf } from "./matrix.ts";
@@ -102,6 +103,8 @@ export const Run = z.object({
   matrix: z.array(Cell),
   /** Flows that Proxmox opens by itself and that were seen open: "open by Proxmox, not by your files". */
   standing: z.array(z.string()),
+  /** Which declared rules the packet probes exercised; absent where the run sent none, and in runs of older versions. */
+  coverage: z.array(RuleCoverage).optional(),
   /** Where the lab is not the node, and which controls that touches. */
   limits: z.array(z.object({ text: z.string(), controls: z.array(z.string()) })),
   observations: z.array(Observation),
@@ -165,12 +168,18 @@ export function closeRun(open: OpenRun, end: RunEnd): Run {
     findings,
     matrix,
     standing: matrix.flatMap(({ from, to, standing }) => standing.map((key) => `${from} > ${to} ${key}`)),
+    ...coverage(estate, end.observations),
     limits: LIMITS,
     observations: [...end.observations],
     timings: [...before, ...timings],
     isolation,
     faults,
   };
+}
+
+function coverage(estate: Estate, observations: readonly Observation[]): Pick<Run, "coverage"> {
+  const sent = observations.some(({ kind }) => kind === "packets");
+  return sent ? { coverage: coverageOf(estate, observations) } : {};
 }
 
 function withoutLab(finding: Finding): Finding {

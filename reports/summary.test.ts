@@ -50,6 +50,23 @@ test("a control in scope without a finding is said, and so are faults and a chan
   assert.match(text, /! fault {2}lab-gone: the lab ended\n! isolation {2}link veth7 appeared/);
 });
 
+test("rules that decided no packet are told, where there are any", () => {
+  const run = exampleRun("partial");
+  const coverage = [1, 2, 3, 4, 5].map((line) => ({
+    declared: { file: "a.json", line, column: 9, pointer: "", snippet: "" },
+    where: "guest 801",
+    text: "IN ACCEPT",
+    probes: line === 5 ? 7 : 0,
+  }));
+  const said = (rules: typeof coverage) =>
+    renderSummary({ ...run, coverage: rules }, { report: "r", colour: false });
+  assert.match(
+    said(coverage),
+    /^rules {3}4 of 5 declared rules decided no packet of this run: a\.json:1:9, a\.json:2:9, a\.json:3:9 and 1 more;/m,
+  );
+  assert.doesNotMatch(said(coverage.slice(4)), /^rules/m);
+});
+
 test("a hostile string cannot drive the terminal", () => {
   const run = exampleRun("partial");
   const findings = run.findings.map((finding) => ({ ...finding, notes: ["\u001b]0;owned\u0007\u202e"] }));

@@ -39,7 +39,11 @@ export function renderSummary(run: Run, { report, colour }: SummaryOptions): str
   const notes = run.findings.flatMap((finding) =>
     (finding.notes ?? []).map((note) => `${paint("dim", `note ${shown(finding.control)}`)}  ${shown(note)}`),
   );
-  const tail = [`${paint("dim", "time")}    ${times(run)}`, `${paint("dim", "report")}  ${shown(report)}`];
+  const tail = [
+    ...idleRules(run).map((text) => `${paint("dim", "rules")}   ${text}`),
+    `${paint("dim", "time")}    ${times(run)}`,
+    `${paint("dim", "report")}  ${shown(report)}`,
+  ];
   const verdict = paint(tone, `${glyph} ${shown(run.verdict.line)}`);
   const blocks = [[verdict], troubles.slice(0, -1), [...faults, ...isolation], notes, tail];
   return `${blocks
@@ -68,6 +72,19 @@ function checkLines(check: Check, said: string): string[] {
 
 function sampled(finding: Finding | undefined): string[] {
   return finding?.sampled ? [`    sampled: ${shown(finding.sampled)}`] : [];
+}
+
+const SHOWN_RULES = 3;
+
+/** The declared rules that decided no packet; nothing where each decided some, and where the run does not tell. */
+function idleRules({ coverage = [] }: Run): string[] {
+  const idle = coverage.filter(({ probes }) => probes === 0);
+  const named = idle.slice(0, SHOWN_RULES).map(({ declared }) => shown(place(declared)));
+  const more = idle.length > SHOWN_RULES ? ` and ${grouped(idle.length - SHOWN_RULES)} more` : "";
+  const said = `${grouped(idle.length)} of ${counted(coverage.length, "declared rule")} decided no packet of this run`;
+  return idle.length === 0
+    ? []
+    : [`${said}: ${named.join(", ")}${more}; the report has a flow or a reason for each`];
 }
 
 const SHOWN_STEPS = 5;

@@ -113,6 +113,22 @@ test("a leak, a broken and an unprobed pair are told by glyph, class and words",
   assert.match(html, /class="cell unprobed" [^>]*aria-label="wan to 103: unprobed"[^>]*>·</);
 });
 
+test("declared rules stand with the packets that each decided; one without any has its flow and its reason", () => {
+  const declared = { file: "a.json", line: 4, column: 9, pointer: "", snippet: "" };
+  const idle = { declared, where: "guest 801", text: "IN ACCEPT -p gre", probes: 0, flow: "lan > 801 ip/47" };
+  const busy = { ...idle, text: "IN ACCEPT -p tcp", probes: 1234, flow: undefined };
+  const page = (coverage: Run["coverage"]) => renderHtml({ ...exampleRun(), coverage });
+  const html = page([{ ...idle, reason: "<b>no" }, { ...busy }]);
+  assert.match(html, /<b>1<\/b> of 2 declared rules decided no packet/);
+  assert.match(
+    html,
+    /<th scope="row" class="mono">a\.json:4:9<\/th><td>guest 801<\/td><td class="mono">IN ACCEPT -p gre<\/td><td class="number unsure">none<\/td><td><code>lan &gt; 801 ip\/47<\/code>: &lt;b&gt;no<\/td>/,
+  );
+  assert.match(html, />IN ACCEPT -p tcp<\/td><td class="number ">1,234</);
+  assert.match(page([busy]), /Each declared rule \(1 of 1\) decided packets/);
+  assert.match(renderHtml(exampleRun()), /does not tell which rules/);
+});
+
 test("totals add up, and a run whose totals do not is told so", () => {
   assert.deepEqual(
     totals(exampleRun()).filter(({ adds }) => adds === false),

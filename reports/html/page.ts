@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Run } from "../../audit/run.ts";
 import { shown } from "../text.ts";
 import { controls } from "./controls.ts";
+import { coverage } from "./coverage.ts";
 import { appendix } from "./evidence.ts";
 import { html, raw, type Html } from "./html.ts";
 import { linksOf } from "./links.ts";
@@ -18,6 +19,7 @@ const CONTENTS = [
   ["matrix", "Who reaches whom"],
   ["topology", "Topology"],
   ["controls", "Controls"],
+  ["rules", "Declared rules"],
   ["standing", "Open by Proxmox"],
   ["uncovered", "Not covered"],
   ["limits", "Limits"],
@@ -54,6 +56,7 @@ ${scope(run, links)}
 ${matrix(run, links)}
 ${topology(run, links)}
 ${controls(run, links)}
+${coverage(run)}
 ${standingAndLimits(run, links)}
 ${uncovered(run, links)}
 ${appendix(run, links)}
