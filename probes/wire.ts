@@ -33,8 +33,10 @@ const SLOT_BYTES = 128;
 
 /** One probe's way: what writes its packets, the socket they leave by, and what hears them at their destination. */
 export interface Way {
-  readonly stencil: Stencil;
   readonly batch: SendBatch;
+  readonly stencil: Stencil;
+  /** The same for a batch of one's own. */
+  readonly stencilFor: (batch: SendBatch, slots: number) => Stencil;
   readonly sender: number;
   readonly capture: Capture;
   /** Hears refusals of the probes on any device of a namespace, until it is closed; slows down all that passes there. */
@@ -71,14 +73,18 @@ export class Wire {
     const ends = { source, dest, sport, ...(flags === undefined ? {} : { flags }) };
     const sight = sightOf(ends);
     const isNode = from === NODE;
-    this.#batch.address(isNode ? destination(dest) : undefined);
     const head = isNode ? Buffer.alloc(0) : this.#head(probe);
     const ears = this.#ears(probe);
     for (const { fd } of ears) attachFilter(fd, filterOf(ends, "all"));
     const family = isIp6(dest) ? AF_INET6 : AF_INET;
+    const stencilFor = (batch: SendBatch, slots: number) => {
+      batch.address(isNode ? destination(dest) : undefined);
+      return new Stencil(batch, slots, ends, head);
+    };
     return {
-      stencil: new Stencil(this.#batch, BATCH_SLOTS, ends, head),
       batch: this.#batch,
+      stencil: stencilFor(this.#batch, BATCH_SLOTS),
+      stencilFor,
       sender: isNode ? this.#raw(family, IPPROTO_RAW) : this.#sending(from),
       capture: new Capture(ears, sight),
       tap: (namespace) => {
