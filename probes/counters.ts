@@ -17,14 +17,18 @@ const GATEWAY = [
 ] as const;
 
 const ENDS = /-j (DROP|REJECT)\b/;
-/* A probe is always a first packet. What conntrack calls INVALID is somebody's late answer, never a probe of ours. */
+/* What conntrack calls INVALID is somebody's late answer where probes open flows, a RST to one of them most often. */
 const INVALID = /--ctstate INVALID -j DROP/;
 
-/** Reads the node's counters, and the gateway's. */
-export async function readCounters(lab: Lab, node: FilterCounters): Promise<Counters> {
+/** Reads the node's counters, and the gateway's; what INVALID packets are counted by only where probes may be that. */
+export async function readCounters(
+  lab: Lab,
+  node: FilterCounters,
+  { isInvalidCounted = false }: { readonly isInvalidCounted?: boolean } = {},
+): Promise<Counters> {
   const counters = new Map<string, { chain: string; rule: string; count: number }>();
   for (const [index, counted] of (await node.read()).entries()) {
-    if (!ENDS.test(counted.rule) || INVALID.test(counted.rule)) continue;
+    if (!ENDS.test(counted.rule) || (!isInvalidCounted && INVALID.test(counted.rule))) continue;
     counters.set(`${counted.chain} ${index} ${counted.rule}`, counted);
   }
   const text = within(lab, "gateway", () => readFileSync("/proc/thread-self/net/netstat", "utf8"));

@@ -111,6 +111,15 @@ suite("between a place and a guest", () => {
     assert.deepEqual(outcomes, { "no-listener": ["udp/9999", "ip/47"], dropped: ["ip/48", "ip/50"] });
   });
 
+  test("an ICMP message that opens nothing is counted where it is dropped as INVALID", async () => {
+    const { outcomes, accounts } = await observe("lan", "801", ["icmp/0-255"]);
+    assert.deepEqual(outcomes, { dropped: ["icmp/0-255"] });
+    assert.deepEqual(accounts.map(({ chain, gain }) => `${chain} ${gain}`).sort(), [
+      "PVEFW-FORWARD 252",
+      "veth801i0-IN 4",
+    ]);
+  });
+
   test("from guest to guest through both firewalls", async () => {
     const { outcomes } = await observe("101", "102", ["tcp/443", "tcp/444"]);
     assert.deepEqual(outcomes, { "no-listener": ["tcp/443"], dropped: ["tcp/444"] });

@@ -6,7 +6,8 @@ import { lossesBetween, machineLosses, readLosses, unresolved } from "../lab/los
 import { readBack } from "../lab/waits.ts";
 import type { Capture } from "./capture.ts";
 import { gains, readCounters } from "./counters.ts";
-import type { Flows } from "./flows.ts";
+import { type Flows, PROTOS } from "./flows.ts";
+import { SYN } from "./frame.ts";
 import type { Account, Refusal } from "./observation.ts";
 import type { PacketProbe } from "./probe.ts";
 import type { Way } from "./wire.ts";
@@ -62,12 +63,13 @@ export async function sendBatch(
     const window = new Window(sending, sent);
     way.capture.collectPlain(() => {});
     const losses = { own: readLosses(lab, watched), machine: machineLosses(), room: way.capture.drops() };
-    const before = await readCounters(lab, counters);
+    const counted = { isInvalidCounted: !isOpening(sending, sent) };
+    const before = await readCounters(lab, counters, counted);
     const unsent = window.send();
     let accounts: Account[] = [];
     const sum = () => window.count + accounts.reduce((total, { gain }) => total + gain, 0);
     const look = async () => {
-      accounts = gains(before, await readCounters(lab, counters));
+      accounts = gains(before, await readCounters(lab, counters, counted));
       window.collect(way.capture);
       return sum() >= sent.length ? true : undefined;
     };
@@ -93,6 +95,13 @@ export async function sendBatch(
   } finally {
     for (const { capture } of taps) capture.close();
   }
+}
+
+/** Whether any of these packets opens a flow to conntrack for certain: an ICMP answer, say, it calls INVALID. */
+function isOpening({ flows, probe }: Sending, sent: Uint32Array): boolean {
+  const { tcp, udp } = { tcp: PROTOS.indexOf("tcp"), udp: PROTOS.indexOf("udp") };
+  const isSyn = (probe.flags ?? SYN) === SYN;
+  return sent.some((flow) => flows.protos[flow] === udp || (flows.protos[flow] === tcp && isSyn));
 }
 
 /** What may explain a sum that does not hold, though it is not this lab's alone, or no loss yet. */
@@ -176,7 +185,13 @@ class Window {
   }
 
   fates(): Pick<Batch, "delivered" | "refused" | "unroutable" | "absent"> {
-    const of = (fate: number) => this.#sent.filter((_, place) => this.#fates[place] === fate);
+    const of = (fate: number) => {
+      const flows = new Uint32Array(this.#sent.length);
+      let count = 0;
+      for (let place = 0; place < flows.length; place++)
+        if (this.#fates[place] === fate) flows[count++] = this.#sent[place] ?? 0;
+      return flows.subarray(0, count);
+    };
     const { absent, arrived, refused, unroutable } = FATE;
     return { delivered: of(arrived), refused: of(refused), unroutable: of(unroutable), absent: of(absent) };
   }
