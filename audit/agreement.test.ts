@@ -53,14 +53,24 @@ test("each verdict has its outcomes, and the chains count the same", () => {
 });
 
 test("what differs is told by outcome and path, its flows folded", () => {
-  const { agreed, disagreements } = agreementOf(
+  const { agreed, disagreements, chains } = agreementOf(
     estate,
-    seen({
-      delivered: ["tcp/8000-8002", "tcp/7000", "tcp/443"],
-      dropped: ["tcp/80"],
-      rejected: ["udp/53"],
-      "no-route": ["tcp/9"],
-    }),
+    seen(
+      {
+        delivered: ["tcp/8000-8002", "tcp/7000", "tcp/443"],
+        dropped: ["tcp/80"],
+        rejected: ["udp/53"],
+        "no-route": ["tcp/9"],
+      },
+      [account("gateway routes", "no-route", 1)],
+    ),
+  );
+  assert.deepEqual(
+    chains.map(({ chain, kernel }) => [chain, kernel]),
+    [
+      ["none", 0],
+      ["veth101i0-IN", 0],
+    ],
   );
   assert.equal(agreed, 1);
   assert.deepEqual(

@@ -71,7 +71,7 @@ function chainOf({ verdict, decider }: Decision): string {
 
 function chainCounts(model: ReadonlyMap<string, number>, accounts: readonly Account[]): ChainCount[] {
   const kernel = new Map<string, number>();
-  for (const { chain, gain } of accounts) add(kernel, chain, gain);
+  for (const { chain, effect, gain } of accounts) if (effect !== "no-route") add(kernel, chain, gain);
   const chains = [...new Set([...model.keys(), ...kernel.keys()])].sort();
   return chains.map((chain) => ({ chain, model: model.get(chain) ?? 0, kernel: kernel.get(chain) ?? 0 }));
 }

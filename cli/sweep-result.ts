@@ -3,7 +3,7 @@ import type { Agreement, ChainCount } from "../audit/agreement.ts";
 import { EXIT } from "../errors.ts";
 import { describeDecider, explainHop } from "../policy/explain.ts";
 import { countFlows, FlowKey, foldFlowKeys } from "../probes/flow-key.ts";
-import { Account, type PacketObservation, PacketOutcome } from "../probes/observation.ts";
+import { Account, type PacketObservation, PacketOutcome, Refusal } from "../probes/observation.ts";
 import type { SweepPair } from "./sweep-arguments.ts";
 
 const Count = z.number().int().nonnegative();
@@ -35,6 +35,8 @@ export const PairResult = z.object({
   durationMs: z.number().nonnegative(),
   outcomes: z.partialRecord(PacketOutcome, z.array(FlowKey)),
   accounts: z.array(Account),
+  /** How what is `rejected` was refused, where the answer was seen; of many a sample. */
+  refusals: z.array(Refusal),
   unknown: z.array(z.object({ keys: z.array(FlowKey), reason: z.string() })),
   agreed: Count,
   disagreements: z.array(Disagreement),
@@ -68,6 +70,7 @@ export class PairTally {
   readonly #pair: SweepPair;
   readonly #outcomes = new Map<PacketOutcome, FlowKey[]>();
   readonly #accounts = new Map<string, Account>();
+  readonly #refusals = new Map<string, Refusal>();
   readonly #unknown = new Map<string, FlowKey[]>();
   readonly #disagreements = new Map<string, Disagreement>();
   readonly #chains = new Map<string, ChainCount>();
@@ -83,6 +86,7 @@ export class PairTally {
     for (const [outcome, keys = []] of Object.entries(seen.outcomes) as [PacketOutcome, FlowKey[]][])
       this.#outcomes.set(outcome, foldFlowKeys([...(this.#outcomes.get(outcome) ?? []), ...keys]));
     for (const account of seen.accounts) this.#count(account);
+    for (const refusal of seen.refusals ?? []) this.#hear(refusal);
     this.#gatherUnknown(seen);
     for (const each of disagreements) this.#gather(each);
     for (const { chain, model, kernel } of chains) {
@@ -106,6 +110,7 @@ export class PairTally {
       durationMs: this.#durationMs,
       outcomes: Object.fromEntries(this.#outcomes),
       accounts: [...this.#accounts.values()].sort((a, b) => b.gain - a.gain),
+      refusals: [...this.#refusals.values()],
       unknown: [...this.#unknown].map(([reason, keys]) => ({ keys, reason })),
       agreed: this.#agreed,
       disagreements: [...this.#disagreements.values()],
@@ -117,6 +122,12 @@ export class PairTally {
     const name = `${account.chain} ${account.rule}`;
     const gain = (this.#accounts.get(name)?.gain ?? 0) + account.gain;
     this.#accounts.set(name, { ...account, gain });
+  }
+
+  #hear({ answer, by, at, keys }: Refusal): void {
+    const name = `${answer} ${by} ${at}`;
+    const known = this.#refusals.get(name)?.keys ?? [];
+    this.#refusals.set(name, { answer, by, at, keys: foldFlowKeys([...known, ...keys]) });
   }
 
   #gatherUnknown({ outcomes: { unknown = [] }, reason = "no reason" }: PacketObservation): void {

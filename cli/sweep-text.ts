@@ -40,17 +40,27 @@ export function askedText({ from, to, source, dest, forged, flows, durationMs }:
   return `${from} > ${to} (${source}${forged ? ", forged," : ""} > ${dest}): ${asked}, ${seconds(durationMs)}`;
 }
 
-function outcomeLines({ outcomes, accounts, unknown }: PairResult, outcome: PacketOutcome): string[] {
+function outcomeLines(
+  { outcomes, accounts, refusals, unknown }: PairResult,
+  outcome: PacketOutcome,
+): string[] {
   const keys = outcomes[outcome] ?? [];
   if (keys.length === 0) return [];
   const line = `  ${outcome.padEnd(17)} ${count(countFlows(keys)).padStart(11)}`;
   switch (outcome) {
     case "delivered":
     case "no-listener":
-    case "no-route":
       return [`${line}  ${keysText(keys)}`];
+    case "no-route":
+      return [`${line}  ${keysText(keys)}`, ...accountLines(accounts, "no-route")];
     case "rejected":
-      return [`${line}  ${keysText(keys)}`, ...accountLines(accounts, "reject")];
+      return [
+        `${line}  ${keysText(keys)}`,
+        ...accountLines(accounts, "reject"),
+        ...refusals.map(
+          (each) => `      ${each.answer} by ${each.by}, seen at ${each.at}: ${keysText(each.keys)}`,
+        ),
+      ];
     case "dropped":
       return [line, ...accountLines(accounts, "drop")];
     case "unknown":

@@ -26,7 +26,9 @@ function resultIn(stdout: string): SweepResult {
 function assertWhole({ pairs, agreed, disagreed, unknown, flows }: SweepResult): void {
   for (const { outcomes, accounts, flows: asked } of pairs) {
     assert.equal(countFlows(Object.values(outcomes).flat()), asked.asked);
-    const stopped = countFlows([...(outcomes.dropped ?? []), ...(outcomes.rejected ?? [])]);
+    const stopped = countFlows(
+      [outcomes.dropped, outcomes.rejected, outcomes["no-route"]].flatMap((keys) => keys ?? []),
+    );
     assert.equal(
       accounts.reduce((sum, { gain }) => sum + gain, 0),
       stopped,
@@ -163,6 +165,20 @@ suite("a standing lab", needsRoot, () => {
       const [differs] = result.pairs[0]?.disagreements ?? [];
       assert.deepEqual(differs?.keys, ["tcp/8000"]);
       assert.equal(differs?.position?.file, "phoenix_lxc_configs.json");
+    });
+  });
+
+  test("a port refused in the live rules: exit 1, by what rule and with which answer", async () => {
+    const reject = ["-j", "REJECT", "--reject-with", "tcp-reset"];
+    await withRule(["veth801i0-IN", "-p", "tcp", "--dport", "8000", ...reject], "filter", async () => {
+      const { status, stdout } = await sweep("--from", "lan", "--to", "801", "--ports", "7990-8010");
+      assert.equal(status, 1, stdout);
+      assert.match(
+        stdout,
+        /^ {2}rejected +1 {2}tcp\/8000\n +1 {2}veth801i0-IN -p tcp .* --reject-with tcp-reset$/m,
+      );
+      assert.match(stdout, /^ +RST by 10\.0\.0\.141, seen at host: tcp\/8000$/m);
+      assert.match(stdout, /^ {2}DIFFERS: tcp\/8000: live rejected, the model says drop$/m);
     });
   });
 
