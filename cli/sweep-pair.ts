@@ -2,11 +2,13 @@ import { agreementOf } from "../audit/agreement.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { Estate } from "../policy/estate.ts";
 import { places } from "../policy/place.ts";
-import { countFlows, expandFlowKeys, type FlowKey } from "../probes/flow-key.ts";
+import { countFlows, expandFlowKeys } from "../probes/flow-key.ts";
 import type { PacketObservation } from "../probes/observation.ts";
 import { PacketEngine } from "../probes/packets.ts";
 import type { PacketProbe } from "../probes/probe.ts";
+import { record } from "../probes/recorder.ts";
 import type { SweepPair } from "./sweep-arguments.ts";
+import { writeEvidence } from "./sweep-evidence.ts";
 import { Parts } from "./sweep-parts.ts";
 import { type Disagreement, type PairResult, PairTally } from "./sweep-result.ts";
 import { liveLines } from "./sweep-trace.ts";
@@ -22,13 +24,16 @@ export class Sweeper implements Disposable {
   readonly #lab: Lab;
   readonly #estate: Estate;
   readonly #interrupted: AbortSignal;
+  readonly #evidence: string | undefined;
   readonly #grace: Promise<undefined>;
   #engine: PacketEngine | undefined;
 
-  constructor(lab: Lab, estate: Estate, interrupted: AbortSignal) {
+  /** `evidence`: a folder for the frames of what differs. */
+  constructor(lab: Lab, estate: Estate, interrupted: AbortSignal, evidence?: string) {
     this.#lab = lab;
     this.#estate = estate;
     this.#interrupted = interrupted;
+    this.#evidence = evidence;
     this.#grace = new Promise((resolve) => {
       interrupted.addEventListener("abort", () => setTimeout(resolve, GRACE_MS, undefined), { once: true });
     });
@@ -60,12 +65,20 @@ export class Sweeper implements Disposable {
   async #traced(pair: SweepPair, result: PairResult): Promise<PairResult> {
     const disagreements: Disagreement[] = [];
     for (const [index, each] of result.disagreements.entries()) {
-      const keys = firstOf(each.keys);
       const isTraced = index < MOST_TRACED && !this.#interrupted.aborted;
-      const send = () => this.#observe({ kind: "packets", ...pair, keys });
-      disagreements.push(isTraced ? { ...each, live: await liveLines(this.#lab, send) } : each);
+      disagreements.push(isTraced ? await this.#trace(pair, each) : each);
     }
     return { ...result, disagreements };
+  }
+
+  async #trace(pair: SweepPair, differing: Disagreement): Promise<Disagreement> {
+    const [key = "tcp/1"] = expandFlowKeys(differing.keys.slice(0, 1));
+    const probe: PacketProbe = { kind: "packets", ...pair, keys: [key] };
+    const send = () => this.#observe(probe);
+    const live = await liveLines(this.#lab, send);
+    if (this.#evidence === undefined) return { ...differing, live };
+    const frames = writeEvidence(this.#evidence, pair, key, await record(this.#lab, probe, send));
+    return { ...differing, live, frames };
   }
 
   /** Undefined where the sweep was interrupted before the answer was there. */
@@ -85,8 +98,4 @@ export class Sweeper implements Disposable {
     }
     return seen;
   }
-}
-
-function firstOf(keys: readonly FlowKey[]): FlowKey[] {
-  return expandFlowKeys(keys.slice(0, 1)).slice(0, 1);
 }

@@ -39,6 +39,10 @@ test("the parts are all flows in their order, each once, each part of one protoc
   );
 });
 
+test("a last flow that is left over has a part of its own", () => {
+  assert.deepEqual(drawn(["tcp/1-4097"], [250]), [["tcp/1-4096"], ["tcp/4097"]]);
+});
+
 test("quick parts grow, slow ones shrink to a bound", () => {
   const sizes = (tookMs: number) => drawn(["tcp/1-65535"], [tookMs]).map(countFlows);
   assert.deepEqual(sizes(10), [4096, 8192, 16_384, 32_768, 4095]);

@@ -21,6 +21,8 @@ const Disagreement = z.object({
   position: z.object({ file: z.string(), line: Count, column: Count, pointer: z.string() }).optional(),
   /** Lines of the live table that took the first of these flows when it was sent once more: `CHAIN RULE`. */
   live: z.array(z.string()),
+  /** Files with the frames of that flow, one for each device where it was seen; with `--evidence` alone. */
+  frames: z.array(z.string()).optional(),
 });
 export type Disagreement = z.infer<typeof Disagreement>;
 

@@ -74,11 +74,12 @@ function accountLines(accounts: readonly Account[], effect: Account["effect"]): 
     .map(({ chain, rule, gain }) => `      ${count(gain).padStart(11)}  ${chain} ${rule}`);
 }
 
-function disagreementLines({ keys, outcome, verdict, path, live }: Disagreement): string[] {
+function disagreementLines({ keys, outcome, verdict, path, live, frames }: Disagreement): string[] {
   return [
     `  DIFFERS: ${keysText(keys)}: live ${outcome}, the model says ${verdict}`,
     ...path.map((hop, index) => `      ${index + 1}. ${hop}`),
     ...live.map((line) => `      live: ${line}`),
+    ...(frames ?? []).map((file) => `      frames: ${file}`),
   ];
 }
 

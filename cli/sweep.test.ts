@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after, before, suite, test } from "node:test";
 import { networkLab } from "../fixtures/network-lab.ts";
@@ -11,6 +13,28 @@ import { run } from "../lab/process.ts";
 import { folderOf } from "../lab/record.ts";
 import { countFlows } from "../probes/flow-key.ts";
 import { SweepResult } from "./sweep-result.ts";
+
+/** A SYN from the internet user to tcp/8000 of guest 801, behind its Ethernet header. */
+function isProbe(frame: Buffer): boolean {
+  const [source, dest] = [frame.subarray(26, 30), frame.subarray(30, 34)].map((bytes) => bytes.join("."));
+  return source === "203.0.113.10" && dest === "10.0.0.141" && frame.readUInt16BE(36) === 8000;
+}
+
+/** The frames of a classic capture file, pcap-savefile(5); its header is looked at on the way. */
+function framesIn(path: string): Buffer[] {
+  const bytes = readFileSync(path);
+  assert.deepEqual(
+    [bytes.readUInt32LE(0), bytes.readUInt16LE(4), bytes.readUInt16LE(6), bytes.readUInt32LE(20)],
+    [0xa1b2c3d4, 2, 4, 1],
+  );
+  const frames: Buffer[] = [];
+  for (let at = 24; at < bytes.length; at += 16 + bytes.readUInt32LE(at + 8)) {
+    assert.ok(Math.abs(bytes.readUInt32LE(at) - Date.now() / 1000) < 60);
+    assert.equal(bytes.readUInt32LE(at + 8), bytes.readUInt32LE(at + 12));
+    frames.push(bytes.subarray(at + 16, at + 16 + bytes.readUInt32LE(at + 8)));
+  }
+  return frames;
+}
 
 const needsRoot = { skip: process.getuid?.() !== 0 && "only root can make a lab" };
 
@@ -180,6 +204,30 @@ suite("a standing lab", needsRoot, () => {
       assert.match(stdout, /^ +RST by 10\.0\.0\.141, seen at host: tcp\/8000$/m);
       assert.match(stdout, /^ {2}DIFFERS: tcp\/8000: live rejected, the model says drop$/m);
     });
+  });
+
+  test("evidence: the frames of what differs at each device, in files that a capture reader opens", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "phx-evidence-"));
+    await withRule(["veth801i0-IN", "-p", "tcp", "--dport", "8000", "-j", "ACCEPT"], "filter", async () => {
+      const ports = ["--from", "wan", "--to", "801", "--proto", "tcp", "--ports", "8000"];
+      const { status, stdout } = await sweep(...ports, "--evidence", folder, "--json");
+      assert.equal(status, 1, stdout);
+      const [differs] = resultIn(stdout).pairs[0]?.disagreements ?? [];
+      const files = new Map(differs?.frames?.map((path) => [basename(path, ".pcap"), framesIn(path)]));
+      for (const device of [
+        "wan-eth0",
+        "gateway-wan0",
+        "host-fwpr801p0",
+        "host-fwln801i0",
+        "host-veth801i0",
+        "801-eth0",
+      ]) {
+        const probes = files.get(device)?.filter(isProbe) ?? [];
+        assert.ok(probes.length > 0, `${device} of ${[...files.keys()].join(", ")}`);
+        assert.ok(probes.length === files.get("wan-eth0")?.filter(isProbe).length, device);
+      }
+      assert.ok([...files.keys()].every((device) => !/host-(veth|fw)..?(101|102)/.test(device)));
+    }).finally(() => rmSync(folder, { recursive: true }));
   });
 
   test("stopped by a rule that no file declares: exit 1 though it is stopped", async () => {

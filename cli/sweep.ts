@@ -3,6 +3,7 @@ import { parseArguments } from "./arguments.ts";
 import { Meter } from "./progress.ts";
 import { setupNetwork } from "./setup.ts";
 import { pairsOf, requireSense, SWEEP_OPTIONS, type SweepPair } from "./sweep-arguments.ts";
+import { makeEvidenceFolder } from "./sweep-evidence.ts";
 import { type SweepLab, subjectOf, takeLab } from "./sweep-lab.ts";
 import { Sweeper } from "./sweep-pair.ts";
 import { type PairResult, sweepResult } from "./sweep-result.ts";
@@ -28,6 +29,7 @@ flags:
   --proto LIST      tcp, udp, icmp, ip (all protocols without ports or types), another name or number (default: all;
                     with --ports tcp,udp)
   --source ADDRESS  IPv4, forged where it is not the sender's own; no packet leaves the lab
+  --evidence DIR    of what differs the frames of one flow, as they passed each device: a .pcap file each
   --json            the whole result as JSON
   --help            this text
 
@@ -40,7 +42,7 @@ examples:
 `;
 
 const EXPECTED = "[LAB|DIR] --from PLACE --to PLACE [flags], or [LAB|DIR] --all [flags]";
-const OPTIONS = { ...SWEEP_OPTIONS, json: { type: "boolean" } } as const;
+const OPTIONS = { ...SWEEP_OPTIONS, evidence: { type: "string" }, json: { type: "boolean" } } as const;
 
 export async function run(args: string[]): Promise<number> {
   const startedAt = new Date();
@@ -49,6 +51,7 @@ export async function run(args: string[]): Promise<number> {
   const subject = subjectOf(positionals[0]);
   const pairs = pairsOf(subject.estate, values);
   await setupNetwork();
+  const evidence = values.evidence === undefined ? undefined : makeEvidenceFolder(values.evidence);
   const interrupted = new AbortController();
   await using taken = await takeLab(subject, say);
   using _handler = onInterrupt(() => interrupted.abort());
@@ -58,7 +61,7 @@ export async function run(args: string[]): Promise<number> {
     if (values.json) meter.say(askedText(pair));
     else console.log(pairText(pair));
   };
-  using sweeper = new Sweeper(taken.lab, subject.estate, interrupted.signal);
+  using sweeper = new Sweeper(taken.lab, subject.estate, interrupted.signal, evidence);
   const results = await sweepAll(pairs, sweeper, interrupted.signal, meter, onPair);
   const known = {
     lab: { name: taken.lab.name, standing: taken.isStanding },
