@@ -17,6 +17,8 @@ const FEW_AT_ONCE = 512;
 export class TrackedRoom {
   readonly #lab: Lab;
   readonly #left = new Map<string, TrackedFlows>();
+  /** Those of the probe that is being sent. */
+  #now: readonly (readonly [string, TrackedFlows])[] = [];
 
   constructor(lab: Lab) {
     this.#lab = lab;
@@ -24,9 +26,11 @@ export class TrackedRoom {
 
   /** From here on packets of this probe are sent. */
   begin({ source, dest }: PacketProbe, sport: number): void {
-    for (const protocol of [PROTOCOL.tcp, PROTOCOL.udp]) {
-      const key = `${source} ${dest} ${protocol} ${sport}`;
+    this.#now = [PROTOCOL.tcp, PROTOCOL.udp].map((protocol) => {
       const flows = { source: addressBytes(source), dest: addressBytes(dest), protocol, sport };
+      return [`${source} ${dest} ${protocol} ${sport}`, flows] as const;
+    });
+    for (const [key, flows] of this.#now) {
       if (this.#left.has(key)) forgetFlows(this.#lab, NODE, flows);
       this.#left.set(key, flows);
     }
@@ -37,6 +41,9 @@ export class TrackedRoom {
     const free = this.#free();
     if (free >= Math.min(wanted, MOST_AT_ONCE)) return MOST_AT_ONCE;
     for (const flows of this.#left.values()) forgetFlows(this.#lab, NODE, flows);
+    // Each forgetting walks the whole table: what is forgotten is not forgotten again with every later probe.
+    this.#left.clear();
+    for (const [key, flows] of this.#now) this.#left.set(key, flows);
     return Math.max(FEW_AT_ONCE, Math.min(this.#free(), MOST_AT_ONCE));
   }
 
