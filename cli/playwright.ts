@@ -21,6 +21,8 @@ export interface Order {
   readonly estate: string;
   readonly lab?: string;
   readonly keep?: boolean;
+  /** Every flow of each ordered pair. */
+  readonly exhaustive?: boolean;
   /** Ids of the controls in scope; absent: all. */
   readonly controls?: readonly string[];
   readonly startedAt: Date;

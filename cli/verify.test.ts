@@ -10,6 +10,8 @@ import { NEWER, REFERENCE, SECRETS } from "../fixtures/reference.ts";
 import { differences, snapshotRoot } from "../lab/isolation.ts";
 import { recordedNames } from "../lab/record.ts";
 import { awaitReady, BOUND } from "../lab/waits.ts";
+import { places } from "../policy/place.ts";
+import { readEstate } from "../policy/read.ts";
 
 const needsRoot = { skip: process.getuid?.() !== 0 && "only root can make a lab" };
 const out = mkdtempSync(join(tmpdir(), "phx-verify-test-"));
@@ -154,6 +156,24 @@ test("a run outside of what was asked is said to be narrowed, never passed", nee
   assert.equal(status, 0);
   assert.match(stdout, /PARTIAL: 1 of 40 controls covered/);
 });
+
+test(
+  "--exhaustive: every port of each pair is asked, and what was asked in full is not sampled",
+  needsRoot,
+  async () => {
+    const known = runFolders();
+    const { status, stdout, stderr } = await phx(["verify", "--exhaustive", "--controls", "RTE-001"]);
+    assert.equal(status, 0, stdout + stderr);
+    const run = newRunOf(REFERENCE, known);
+    assert.deepEqual(
+      run.findings.map(({ control, sampled }) => [control, sampled]),
+      [["RTE-001", undefined]],
+    );
+    const packets = run.observations.flatMap((seen) => (seen.kind === "packets" ? [seen.sent] : []));
+    assert.deepEqual(packets, Array(places(readEstate(REFERENCE)).length - 1).fill(131_071));
+    assert.match(run.command, /--exhaustive/);
+  },
+);
 
 test("bad input: exit 2 with its place, and no run begins", async () => {
   const before = runFolders().length;

@@ -4,7 +4,7 @@ import { REFERENCE_FOLDER } from "./labs.ts";
 import { runSpecs, selectControls } from "./playwright.ts";
 import { setup } from "./setup.ts";
 
-export const help = `usage: phx verify [DIR] [--controls LIST] [--keep]
+export const help = `usage: phx verify [DIR] [--controls LIST] [--exhaustive] [--keep]
 
 Proves that the network which the files of DIR describe is what they say and what the controls ask for: builds it in a
 fresh lab with the real servers, probes it end to end, writes the report, and destroys the lab. Brings first what is
@@ -14,6 +14,8 @@ missing, as 'phx setup'. Needs root.
 
 flags:
   --controls LIST  controls or families, comma separated: EDGE, RTE-002 (default: all)
+  --exhaustive     ask every TCP and UDP port of each ordered pair (default: every one from the internet; between
+                   the others of each class of ports that the files tell apart both ends and one within)
   --keep           leave the lab standing
   --help           this text
 
@@ -25,8 +27,13 @@ example:
 
 export async function run(args: string[]): Promise<number> {
   const startedAt = new Date();
-  const config = { args, options: { controls: { type: "string" }, keep: { type: "boolean" } } } as const;
-  const { values, positionals } = parseArguments("verify", "[DIR] [--controls LIST] [--keep]", config, 1);
+  const options = {
+    controls: { type: "string" },
+    exhaustive: { type: "boolean" },
+    keep: { type: "boolean" },
+  } as const;
+  const synopsis = "[DIR] [--controls LIST] [--exhaustive] [--keep]";
+  const { values, positionals } = parseArguments("verify", synopsis, { args, options }, 1);
   const controls = values.controls === undefined ? undefined : selectControls(values.controls);
   const { folder } = readEstate(positionals[0] ?? REFERENCE_FOLDER);
   const since = performance.now();
@@ -36,6 +43,7 @@ export async function run(args: string[]): Promise<number> {
     command: ["./phx verify", ...args].join(" "),
     estate: folder,
     keep: values.keep === true,
+    exhaustive: values.exhaustive === true,
     ...(controls ? { controls } : {}),
     startedAt,
     timings: [{ step: "set up", durationMs: Math.round(performance.now() - since) }],
