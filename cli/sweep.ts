@@ -24,7 +24,8 @@ flags:
   --from PLACE      wan, lan, host, or a guest: its id, name, address or device
   --to PLACE        host, lan or a guest; wan is outside, and refused
   --all             every ordered pair: from each place to the host and each guest
-  --sample          only representatives: the declared ports, their neighbours, the usual ones
+  --sample          only representatives: of each class of ports that the files tell apart both ends and one within, and
+                    the ports that they or the usual mistakes name
   --ports LIST      1-1024,8006
   --proto LIST      tcp, udp, icmp, ip (all protocols without ports or types), another name or number (default: all;
                     with --ports tcp,udp)

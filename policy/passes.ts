@@ -26,7 +26,7 @@ export interface Pass {
 }
 
 /** Of a pass that asks no line. */
-export const NOTHING: Pass["asks"] = () => [];
+const NOTHING: Pass["asks"] = () => [];
 
 export function output(model: Model, to: Place): Pass {
   const device = to === "host" ? "lo" : (model.nics.get(to)?.nic.bridge ?? model.node.host.bridge);
