@@ -1,8 +1,8 @@
 import type { Estate } from "../policy/estate.ts";
 import type { Decision } from "../policy/flow.ts";
-import { expandFlowKeys, type FlowKey, foldFlowKeys } from "../probes/flow-key.ts";
+import { type FlowKey, foldFlowKeys, parseFlowKey } from "../probes/flow-key.ts";
 import type { Account, PacketObservation, PacketOutcome } from "../probes/observation.ts";
-import { expectation } from "./expectation.ts";
+import { expectations } from "./expectation.ts";
 
 /** Flows with which the same thing happened, though the model says the same other thing of all of them. */
 interface Disagreement {
@@ -42,15 +42,17 @@ export function agreementOf(estate: Estate, seen: PacketObservation): Agreement 
   const { from, to, source, sport, accounts, outcomes } = seen;
   const apart = new Map<string, Group>();
   const model = new Map<string, number>();
+  const decisionOf = expectations(estate, { from, to, source, sport });
   let agreed = 0;
   for (const [outcome, keys = []] of Object.entries(outcomes) as [PacketOutcome, FlowKey[]][]) {
     if (outcome === "unknown") continue;
-    for (const key of expandFlowKeys(keys)) {
-      const decision = expectation(estate, from, to, key, source, sport);
-      if (STOPPED.has(outcome)) add(model, chainOf(decision), 1);
-      if (AGREES[decision.verdict].has(outcome)) agreed++;
-      else groupOf(apart, outcome, decision).keys.push(key);
-    }
+    for (const { proto, first, last } of keys.map(parseFlowKey))
+      for (let number = first; number <= last; number++) {
+        const decision = decisionOf(proto, number);
+        if (STOPPED.has(outcome)) add(model, chainOf(decision), 1);
+        if (AGREES[decision.verdict].has(outcome)) agreed++;
+        else groupOf(apart, outcome, decision).keys.push(`${proto}/${number}`);
+      }
   }
   const disagreements = [...apart.values()].map((each) => ({ ...each, keys: foldFlowKeys(each.keys) }));
   return { agreed, disagreements, chains: chainCounts(model, accounts) };

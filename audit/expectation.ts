@@ -2,7 +2,7 @@ import { decide } from "../policy/decide.ts";
 import type { Estate } from "../policy/estate.ts";
 import type { Decision, Flow } from "../policy/flow.ts";
 import { addressOf } from "../policy/place.ts";
-import { type FlowKey, parseFlowKey } from "../probes/flow-key.ts";
+import { type FlowKey, type FlowKeyParts, parseFlowKey } from "../probes/flow-key.ts";
 
 /** The source port that the model assumes: a client's, as the probes choose one. */
 export const CLIENT_PORT = 20_000;
@@ -16,19 +16,28 @@ export function expectation(
   source = addressOf(estate, from),
   sport = CLIENT_PORT,
 ): Decision {
-  return decide(estate, flowOf(from, to, key, source, addressOf(estate, to), sport));
+  const { proto, first } = parseFlowKey(key);
+  return expectations(estate, { from, to, source, sport })(proto, first);
 }
 
-function flowOf(from: string, to: string, key: FlowKey, source: string, dest: string, sport: number): Flow {
-  const { proto, first } = parseFlowKey(key);
-  const common = { from, to, source, dest };
-  switch (proto) {
-    case "tcp":
-    case "udp":
-      return { ...common, proto, sport, dport: first };
-    case "icmp":
-      return { ...common, proto, icmpType: first, icmpCode: 0 };
-    case "ip":
-      return { ...common, proto: first };
-  }
+type Ends = Pick<Flow, "from" | "to" | "source"> & { readonly sport: number };
+
+/** The same for many flows between two ends, without a key written out for each. */
+export function expectations(
+  estate: Estate,
+  { from, to, source, sport }: Ends,
+): (proto: FlowKeyParts["proto"], number: number) => Decision {
+  const common = { from, to, source, dest: addressOf(estate, to) };
+  const flowOf = (proto: FlowKeyParts["proto"], number: number): Flow => {
+    switch (proto) {
+      case "tcp":
+      case "udp":
+        return { ...common, proto, sport, dport: number };
+      case "icmp":
+        return { ...common, proto, icmpType: number, icmpCode: 0 };
+      case "ip":
+        return { ...common, proto: number };
+    }
+  };
+  return (proto, number) => decide(estate, flowOf(proto, number));
 }

@@ -127,7 +127,8 @@ export class Meter {
     const share = Math.floor((this.#done / Math.max(this.#total, 1)) * 100);
     const line = `${this.#title}: ${this.#label}: ${done} of ${total} (${share} %), ${rate} ${this.#unit}/s${left}`;
     this.clear();
-    this.#stream.write(line.slice(0, this.#stream.columns - 1));
+    // A terminal may not know its width.
+    this.#stream.write(this.#stream.columns > 0 ? line.slice(0, this.#stream.columns - 1) : line);
     this.#timer = setTimeout(() => this.#draw(), 1000).unref();
   }
 }

@@ -7,7 +7,7 @@ const [FEWEST, MOST] = [1024, 65_535];
 /** Cuts flow keys into parts of one protocol each, as many flows at a time as take about a quarter of a second. */
 export class Parts {
   #left: FlowKey[];
-  #size = FEWEST * 4;
+  #size = FEWEST * 16;
 
   constructor(keys: readonly FlowKey[]) {
     this.#left = [...keys];
