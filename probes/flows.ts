@@ -36,34 +36,68 @@ export class Flows {
 
   /** All flows, by their places. */
   all(): Uint32Array {
-    return Uint32Array.from({ length: this.count }, (_, index) => index);
+    const flows = new Uint32Array(this.count);
+    for (let flow = 0; flow < this.count; flow++) flows[flow] = flow;
+    return flows;
   }
 
-  set(flow: number, outcome: PacketOutcome): void {
-    this.#outcomes[flow] = OUTCOMES.indexOf(outcome);
-  }
-
-  countOf(outcome: PacketOutcome): number {
+  set(flows: Uint32Array, outcome: PacketOutcome): void {
     const index = OUTCOMES.indexOf(outcome);
-    return this.#outcomes.reduce((sum, each) => (each === index ? sum + 1 : sum), 0);
+    for (const flow of flows) this.#outcomes[flow] = index;
+  }
+
+  /** How many flows have each outcome. */
+  counts(): Readonly<Record<PacketOutcome, number>> {
+    const counts = new Uint32Array(OUTCOMES.length);
+    for (const each of this.#outcomes) counts[each] = (counts[each] ?? 0) + 1;
+    const of = (outcome: PacketOutcome) => counts[OUTCOMES.indexOf(outcome)] ?? 0;
+    return {
+      unknown: of("unknown"),
+      delivered: of("delivered"),
+      "no-listener": of("no-listener"),
+      rejected: of("rejected"),
+      dropped: of("dropped"),
+      "no-route": of("no-route"),
+    };
   }
 
   /** Keys of the flows by outcome, folded; an outcome without any is left out. */
   outcomes(): Partial<Record<PacketOutcome, FlowKey[]>> {
-    const entries = OUTCOMES.map((outcome, index) => {
-      const flows = this.all().filter((flow) => this.#outcomes[flow] === index);
-      return [outcome, this.keys(flows)] as const;
+    const counts = this.counts();
+    const all = this.all();
+    const entries = OUTCOMES.filter((outcome) => counts[outcome] > 0).map((outcome, _, present) => {
+      const index = OUTCOMES.indexOf(outcome);
+      const own = present.length === 1 ? all : all.filter((flow) => this.#outcomes[flow] === index);
+      return [outcome, this.keys(own)];
     });
-    return Object.fromEntries(entries.filter(([, keys]) => keys.length > 0));
+    return Object.fromEntries(entries) as Partial<Record<PacketOutcome, FlowKey[]>>;
   }
 
   /** Folded keys of these flows: a protocol after the other as they come, each in its numbers' order. */
   keys(flows: Uint32Array): FlowKey[] {
-    const protos = new Set(Uint8Array.from(flows, (flow) => this.protos[flow] ?? 0));
-    return [...protos].flatMap((proto) => {
-      const own = flows.filter((flow) => this.protos[flow] === proto);
-      return folded(PROTOS[proto] ?? "ip", Uint16Array.from(own, (flow) => this.numbers[flow] ?? 0).sort());
-    });
+    const counts = new Map<number, number>();
+    let proto = -1;
+    let count = 0;
+    for (const flow of flows) {
+      const own = this.protos[flow] ?? 0;
+      if (own !== proto) {
+        counts.set(proto, count);
+        [proto, count] = [own, counts.get(own) ?? 0];
+      }
+      count++;
+    }
+    counts.set(proto, count);
+    counts.delete(-1);
+    return [...counts].flatMap(([each, size]) =>
+      folded(PROTOS[each] ?? "ip", this.#numbersOf(each, flows, size)),
+    );
+  }
+
+  #numbersOf(proto: number, flows: Uint32Array, count: number): Uint16Array {
+    const numbers = new Uint16Array(count);
+    let at = 0;
+    for (const flow of flows) if (this.protos[flow] === proto) numbers[at++] = this.numbers[flow] ?? 0;
+    return numbers.sort();
   }
 }
 

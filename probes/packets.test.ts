@@ -179,6 +179,59 @@ test("a forged source ends at the gateway's reverse path filter, and is accounte
   ]);
 });
 
+suite("what a probe may choose", () => {
+  const chosen = (more: Partial<PacketProbe>, from = "lan", to = "801", keys = ["tcp/9998-9999"]) =>
+    engine.observe({ ...probe(from, to, keys), ...more });
+
+  test("flags: what opens no connection is answered too, and is known again", async () => {
+    const ACK = 0x10;
+    const { outcomes, accounts } = await chosen({ flags: ACK });
+    assert.deepEqual(outcomes, { dropped: ["tcp/9998"], "no-listener": ["tcp/9999"] });
+    assert.deepEqual(
+      accounts.map(({ chain }) => chain),
+      ["PVEFW-Drop"],
+    );
+  });
+
+  test("the source port", async () => {
+    const { outcomes, sport, accounts } = await chosen({ sport: 53 }, "lan", "801", ["udp/9998-9999"]);
+    assert.deepEqual(outcomes, { dropped: ["udp/9998"], "no-listener": ["udp/9999"] });
+    assert.equal(sport, 53);
+    assert.deepEqual(
+      accounts.map(({ chain }) => chain),
+      ["PVEFW-Drop"],
+    );
+  });
+
+  test("the source MAC: a guest's own filter stops another's", async () => {
+    const { outcomes, accounts } = await chosen({ sourceMac: "02:00:00:00:00:99" }, "101", "102", [
+      "tcp/443",
+    ]);
+    assert.deepEqual(outcomes, { dropped: ["tcp/443"] });
+    assert.deepEqual(
+      accounts.map(({ chain }) => chain),
+      ["veth101i0-OUT"],
+    );
+  });
+
+  test("IPv6: what a rule without addresses opens is open there too, the rest is counted by its own table", async () => {
+    const six = { source: "fd00::50", dest: "fd00::141" };
+    const { outcomes, accounts } = await chosen(six, "lan", "801", [
+      "tcp/9998-9999",
+      "udp/9998-9999",
+      "icmp/128",
+    ]);
+    assert.deepEqual(outcomes, {
+      delivered: ["tcp/9999", "udp/9999"],
+      dropped: ["tcp/9998", "udp/9998", "icmp/128"],
+    });
+    assert.deepEqual(
+      accounts.map(({ chain, gain }) => `${chain} ${gain}`),
+      ["veth801i0-IN 3"],
+    );
+  });
+});
+
 const LOST = ["-p", "tcp", "--dport", "9999", "-j", "DROP"];
 
 for (const [table, chain] of [

@@ -70,6 +70,7 @@ export class PacketEngine {
       at += count;
     }
     const { flows, accounts, reasons, refusals } = run;
+    const counts = flows.counts();
     return {
       kind: "packets",
       id,
@@ -78,7 +79,7 @@ export class PacketEngine {
       source,
       dest,
       forged,
-      captured: flows.countOf("delivered") + flows.countOf("no-listener"),
+      captured: counts.delivered + counts["no-listener"],
       sent: flows.count,
       sport,
       accounts: merged(accounts),
@@ -91,7 +92,7 @@ export class PacketEngine {
             })),
           }
         : {}),
-      ...(flows.countOf("unknown") > 0
+      ...(counts.unknown > 0
         ? { reason: ["sent is not captured + accounted, one packet at a time", ...reasons].join("; ") }
         : {}),
     };
@@ -115,14 +116,14 @@ export class PacketEngine {
   async #settle(run: Run, sent: Uint32Array, attempts: number): Promise<void> {
     const batch = await this.#send(run, sent);
     const { absent } = batch;
-    for (const flow of batch.delivered) run.flows.set(flow, "delivered");
-    for (const flow of batch.refused) run.flows.set(flow, "no-listener");
-    for (const flow of batch.unroutable) run.flows.set(flow, "no-route");
+    run.flows.set(batch.delivered, "delivered");
+    run.flows.set(batch.refused, "no-listener");
+    run.flows.set(batch.unroutable, "no-route");
     run.accounts.push(...batch.unsent);
     if (absent.length === 0) return;
     if (batch.effect !== undefined && (await this.#isConfirmed(run, batch))) {
       run.accounts.push(...batch.accounts);
-      for (const flow of absent) run.flows.set(flow, OUTCOME_OF[batch.effect]);
+      run.flows.set(absent, OUTCOME_OF[batch.effect]);
       return;
     }
     if (batch.isMixed) return this.#separate(run, absent);

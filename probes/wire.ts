@@ -75,7 +75,7 @@ export class Wire {
     const isNode = from === NODE;
     const head = isNode ? Buffer.alloc(0) : this.#head(probe);
     const ears = this.#ears(probe);
-    for (const { fd } of ears) attachFilter(fd, filterOf(ends, "all"));
+    for (const { fd, skip } of ears) attachFilter(fd, filterOf(ends, "all", skip));
     const family = isIp6(dest) ? AF_INET6 : AF_INET;
     const stencilFor = (batch: SendBatch, slots: number) => {
       batch.address(isNode ? destination(dest) : undefined);
@@ -90,7 +90,7 @@ export class Wire {
       tap: (namespace) => {
         const fd = this.#open(namespace, () => {
           const made = socket(AF_PACKET, SOCK_RAW, 0);
-          attachFilter(made, filterOf(ends, "refusals"));
+          attachFilter(made, filterOf(ends, "refusals", ETHERNET_BYTES));
           bindPacket(made, 0, ETH_P_ALL);
           return made;
         });
