@@ -32,7 +32,6 @@ export const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 export const ETH_P_IP = 0x0800;
-export const ETH_P_IPV6 = 0x86dd;
 export const ETH_P_ALL = 0x0003;
 export const IPPROTO_RAW = 255;
 
