@@ -109,27 +109,23 @@ test("Ctrl-C: what was asked so far, exit 4, the lab gone", needsRoot, async () 
   assert.equal(existsSync(folderOf(result.lab.name)), false);
 });
 
-test(
-  "Ctrl-C in words; SIGTERM and an early SIGINT as with any verb, and nothing is left",
-  needsRoot,
-  async () => {
-    const sweep = phxProcess(["sweep", REFERENCE, "--all"]);
-    await sweep.until("wan > host");
-    sweep.child.kill("SIGINT");
-    assert.equal(await sweep.end(), 4);
-    assert.match(
-      sweep.said(),
-      /^a lab built for the sweep, \d+ pairs?: partial: [\d,]+ of [\d,]+ flows asked, /m,
-    );
-    await sweep.leavesNone();
-    const ended = phxProcess(["sweep", REFERENCE, "--all"]);
-    await ended.until("wan > host");
-    ended.child.kill("SIGTERM");
-    assert.equal(await ended.end(), 143);
-    await ended.leavesNone();
-    assert.deepEqual(standingLabs(), []);
-  },
-);
+test("Ctrl-C in words; SIGTERM as with any verb; and nothing is left", needsRoot, async () => {
+  const sweep = phxProcess(["sweep", REFERENCE, "--all"]);
+  await sweep.until("wan > host");
+  sweep.child.kill("SIGINT");
+  assert.equal(await sweep.end(), 4);
+  assert.match(
+    sweep.said(),
+    /^a lab built for the sweep, \d+ pairs?: partial: [\d,]+ of [\d,]+ flows asked, /m,
+  );
+  await sweep.leavesNone();
+  const ended = phxProcess(["sweep", REFERENCE, "--all"]);
+  await ended.until("wan > host");
+  ended.child.kill("SIGTERM");
+  assert.equal(await ended.end(), 143);
+  await ended.leavesNone();
+  assert.deepEqual(standingLabs(), []);
+});
 
 suite("a standing lab", needsRoot, () => {
   let owned: OwnedLab;
