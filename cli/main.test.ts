@@ -26,7 +26,10 @@ test("each verb has help of its own with an example, wherever the flag stands", 
   for (const verb of VERBS) {
     const { status, stdout, stderr } = await phx([verb, "x", "y", "z", "--help"]);
     assert.deepEqual([status, stderr], [0, ""]);
-    assert.match(stdout, new RegExp(`^usage: phx ${verb}\\b[^]*examples?:\n +(sudo )?(\\./)?phx ${verb}`, "i"));
+    assert.match(
+      stdout,
+      new RegExp(`^usage: phx ${verb}\\b[^]*examples?:\n +(sudo )?(\\./)?phx ${verb}`, "i"),
+    );
   }
 });
 
