@@ -1,5 +1,5 @@
 import { classesOf } from "../policy/classes.ts";
-import type { Estate } from "../policy/estate.ts";
+import { type Estate, guestOf } from "../policy/estate.ts";
 import { addressOf, places } from "../policy/place.ts";
 import { countFlows, type FlowKey } from "../probes/flow-key.ts";
 import type { PacketObservation } from "../probes/observation.ts";
@@ -36,10 +36,10 @@ export function sweep(estate: Estate, from: string, to: string): PacketProbe {
   return packets(estate, `sweep ${from} > ${to}`, from, to, fastKeys(estate, from, to));
 }
 
-/** The sweep of one ordered pair that a run makes: from the internet in full, else in the fast form. */
+/** The sweep of one ordered pair that a run makes: from the internet to its gateway in full, else in the fast form. */
 export function pairSweep(estate: Estate, from: string, to: string): PacketProbe {
   const probe = sweep(estate, from, to);
-  return from === "wan" ? inFull(probe) : probe;
+  return from === "wan" && to === guestOf(estate, "gateway").id ? inFull(probe) : probe;
 }
 
 /** A sweep in the full form, under the same id; any other probe as it is. */
