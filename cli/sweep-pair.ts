@@ -1,8 +1,10 @@
 import { agreementOf } from "../audit/agreement.ts";
+import { forgetFlows } from "../lab/conntrack.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { Estate } from "../policy/estate.ts";
 import { places } from "../policy/place.ts";
 import { countFlows, expandFlowKeys } from "../probes/flow-key.ts";
+import { addressBytes, protocolOf } from "../probes/frame.ts";
 import type { PacketObservation } from "../probes/observation.ts";
 import { PacketEngine } from "../probes/packets.ts";
 import type { PacketProbe } from "../probes/probe.ts";
@@ -46,6 +48,7 @@ export class Sweeper implements Disposable {
 
   /** Asks all flows of a pair, a part at a time; `onPart` hears how many were asked each time. */
   async sweep(pair: SweepPair, onPart: (flows: number) => void): Promise<PairResult> {
+    this.#forgetReverse(pair);
     const tally = new PairTally(pair);
     const parts = new Parts(pair.keys);
     for (let keys = parts.next(); keys && !this.#interrupted.aborted; keys = parts.next()) {
@@ -59,6 +62,18 @@ export class Sweeper implements Disposable {
       await new Promise((resolve) => setImmediate(resolve));
     }
     return this.#traced(pair, tally.result());
+  }
+
+  /**
+   * What a sender let out is tracked though its destination dropped it: the destination's own packet would pass as its
+   * answer. Of tcp and udp the ports tell the two apart; other protocols have none.
+   */
+  #forgetReverse({ source, dest, keys }: SweepPair): void {
+    const protocols = expandFlowKeys(keys.filter((key) => key.startsWith("ip/"))).map((key) =>
+      protocolOf(key),
+    );
+    const ends = { source: addressBytes(dest), dest: addressBytes(source) };
+    for (const protocol of protocols) forgetFlows(this.#lab, "host", { ...ends, protocol });
   }
 
   /** Sends a flow of each disagreement once more, to name the live lines that took it. */

@@ -12,12 +12,12 @@ const NLMSG_ERROR = 2;
 const HEADER_BYTES = 16;
 const MESSAGE_BYTES = HEADER_BYTES + 4;
 
-/** Tracked flows of one sender to one destination, from one port: addresses as 4 or 16 bytes. */
+/** Tracked flows of one sender to one destination, from one port or any: addresses as 4 or 16 bytes. */
 export interface TrackedFlows {
   readonly source: Buffer;
   readonly dest: Buffer;
   readonly protocol: number;
-  readonly sport: number;
+  readonly sport?: number;
 }
 
 /**
@@ -36,7 +36,7 @@ export function forgetFlows(lab: Lab, namespace: string, flows: TrackedFlows): v
   const { source, dest, protocol, sport } = flows;
   const isIp4 = source.length === 4;
   const port = Buffer.alloc(2);
-  port.writeUInt16BE(sport, 0);
+  port.writeUInt16BE(sport ?? 0, 0);
   const tuple = [
     attribute(CTA.ip, [
       attribute(isIp4 ? CTA.ip4Source : CTA.ip6Source, [source], 0),
@@ -48,7 +48,7 @@ export function forgetFlows(lab: Lab, namespace: string, flows: TrackedFlows): v
     ]),
   ];
   const compared = Buffer.alloc(4);
-  compared.writeUInt32LE(COMPARED, 0);
+  compared.writeUInt32LE(sport === undefined ? COMPARED : COMPARED | COMPARED_SPORT, 0);
   deleteMatching(lab, namespace, isIp4 ? AF_INET : AF_INET6, [
     attribute(CTA.tupleOriginal, tuple),
     attribute(CTA.filter, [attribute(CTA.filterOriginalFlags, [compared], 0)]),
@@ -81,8 +81,9 @@ const CTA = {
   filter: 25,
   filterOriginalFlags: 1,
 } as const;
-/** Source, destination, protocol and source port; nf_internals.h. */
-const COMPARED = (1 << 0) | (1 << 1) | (1 << 3) | (1 << 4);
+/** Source, destination, protocol; then the source port; nf_internals.h. */
+const COMPARED = (1 << 0) | (1 << 1) | (1 << 3);
+const COMPARED_SPORT = 1 << 4;
 const AF_UNSPEC = 0;
 const NLA_F_NESTED = 1 << 15;
 
