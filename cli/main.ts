@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { FAULTS } from "../errors.ts";
+import { shownMessage } from "../reports/text.ts";
 import { describeError } from "./fault.ts";
 
 /** A file of this folder that is a verb. */
@@ -163,7 +164,7 @@ function print(text: string): number {
 }
 
 function complain(line: string): void {
-  process.stderr.write(`phx: ${line}\n`);
+  process.stderr.write(`phx: ${shownMessage(line)}\n`);
 }
 
 async function unknownVerb(name: string): Promise<number> {
