@@ -28,3 +28,15 @@ test("on a terminal one line is updated and gone at the end", async () => {
   assert.ok(text.includes("\r\x1b[Ksetup: a 0 s, then b"), JSON.stringify(text));
   assert.ok(text.endsWith("\r\x1b[Ksetup: b: done after N s\n\r\x1b[K"), JSON.stringify(text));
 });
+
+test("on a terminal a step's line says what it has come to", async () => {
+  const output = stream(true);
+  const progress = new Progress("vectors", ["check", "decide"], output);
+  await progress.step("check", async () => {
+    progress.at("check", "7 of 9");
+    progress.clear();
+    progress.say("hear");
+  });
+  const text = String(output.read());
+  assert.ok(text.includes("\r\x1b[Kvectors: check (7 of 9) 0 s, then decide"), JSON.stringify(text));
+});
