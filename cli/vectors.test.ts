@@ -176,3 +176,24 @@ test(
     assert.match(unknown.stdout, /2 cases: 1 agreed, 0 disagreed, 1 could not be told\n/);
   },
 );
+
+test(
+  "live: protocols whose headers the rig can't write are unknown, never disagreed",
+  needsRoot,
+  async () => {
+    const rules = {
+      "cluster.fw": "[OPTIONS]\nenable: 1\n",
+      "101.fw": "[OPTIONS]\nenable: 1\npolicy_in: ACCEPT\n",
+    };
+    const cases = ["sctp", "udplite", "dccp", "gre"].map((proto) => ({ ...CASE, proto, expect: "ACCEPT" }));
+    const { status, stdout } = await phx([
+      "vectors",
+      fileOf({ ...vector(...cases), files: rules }),
+      "--live",
+    ]);
+    for (const name of ["SCTP", "UDP-Lite", "DCCP"])
+      assert.ok(stdout.includes(`kernel  unknown: the rig sends no ${name}\n`), stdout);
+    assert.match(stdout, /4 cases: 1 agreed, 0 disagreed, 3 could not be told\n/);
+    assert.equal(status, 4);
+  },
+);
