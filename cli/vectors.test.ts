@@ -197,3 +197,38 @@ test(
     assert.equal(status, 4);
   },
 );
+
+const run = (file: string, args: readonly string[], path = process.env["PATH"]) =>
+  spawnSync(file, args, { encoding: "utf8", env: { ...process.env, PATH: path } });
+
+test("live: without a capability of root's it is named, exit 3", needsRoot, () => {
+  const args = [process.execPath, "cli/main.ts", "vectors", fileOf(vector(CASE)), "--live"];
+  const { status, stderr } = run("setpriv", ["--bounding-set=-net_admin", ...args]);
+  assert.equal(status, 3);
+  assert.match(stderr, /found a process without CAP_NET_ADMIN\. Run it with .*\[capability-missing\]/);
+});
+
+for (const [title, script] of Object.entries({
+  "fails at once": "echo 'ipset: error while loading shared libraries' >&2; exit 1",
+  "does nothing": "exit 0",
+  "is killed": "kill -9 $$",
+}))
+  test(`live: an ipset that ${title} is no refusal of rules: exit 3`, needsRoot, () => {
+    const bin = mkdtempSync(join(folder, "bin-"));
+    const program = join(bin, "ipset");
+    writeFileSync(program, `#!/bin/sh\n${script}\n`, {
+      mode: 0o755,
+    });
+    const args = ["cli/main.ts", "vectors", fileOf(vector(CASE)), "--live"];
+    const { status, stdout, stderr } = run(process.execPath, args, `${bin}:${process.env["PATH"]}`);
+    assert.deepEqual([status, stdout], [3, ""], stderr);
+    assert.match(stderr, /^phx: .*\[lab-command\]\n$/);
+  });
+
+test("live: rules that the kernel does not take prove nothing, exit 4", needsRoot, async () => {
+  const set = "[IPSET twice]\n\n10.0.0.0/8\n10.0.0.1/8\n";
+  const files = { ...FILES, "cluster.fw": `[OPTIONS]\nenable: 1\n\n${set}` };
+  const { status, stdout } = await phx(["vectors", fileOf({ ...vector(CASE), files }), "--live"]);
+  assert.match(stdout, /kernel {2}unknown: the kernel does not take these rules: exit \d+: .*ipset/);
+  assert.equal(status, 4);
+});

@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { flushConntrack } from "../lab/conntrack.ts";
 import { type CountedRule, FilterCounters } from "../lab/filter-counters.ts";
 import { createLab, type OwnedLab } from "../lab/lab.ts";
-import { loadRules, type RuleTexts } from "../lab/netfilter.ts";
+import { loadRules, type RuleTexts, tryRules } from "../lab/netfilter.ts";
 import { type Batch, createNamespaces, runBatches, writeSysctls } from "../lab/network.ts";
 import { run } from "../lab/process.ts";
 import { BOUND } from "../lab/waits.ts";
@@ -86,6 +86,8 @@ export class Rig implements AsyncDisposable {
       for (const { name: namespace, sysctls } of network.namespaces) writeSysctls(lab, namespace, sysctls);
       await runBatches(lab, network.batches);
       await run(lab, NODE, ["iptables-legacy-restore"], mangleTable(network.ends));
+      // What is refused later is then the rules' own doing.
+      await tryRules(lab, NODE);
       return new Rig(owned, network);
     } catch (error) {
       await owned[Symbol.asyncDispose]();
