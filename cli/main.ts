@@ -172,7 +172,7 @@ async function unknownVerb(name: string): Promise<number> {
   const near = nearest(name, Object.keys(VERBS));
   const hint = near === undefined ? "" : `Did you mean 'phx ${near}'? `;
   complain(
-    `${JSON.stringify(name)}: expected one of ${Object.keys(VERBS).join(", ")}, found no such verb. ${hint}${FAULTS.usage.remedy} [usage]`,
+    `${JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}...` : name)}: expected one of ${Object.keys(VERBS).join(", ")}, found no such verb. ${hint}${FAULTS.usage.remedy} [usage]`,
   );
   return FAULTS.usage.exit;
 }
