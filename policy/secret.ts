@@ -70,12 +70,48 @@ function nameOf(object: Node): string {
   return value?.type === "string" ? String(value.value) : "";
 }
 
+/** A line `key: value`: such a one says nothing to Proxmox where its key is a secret's. */
+const WHOLE_LINE = /^([ \t]*([\w-]+)[ \t]*:[ \t]*)[^ \t\n][^\n]*/gm;
+/** What stands before a value elsewhere: `key=` or `key: `. */
+const KEY = /(?<![\w-])([\w-]+)(?:[ \t]*=[ \t]*|[ \t]*:[ \t]+)/g;
+/** It ends at a blank or a comma, or with its quotes. */
+const VALUE = /"[^"\n]*"|'[^'\n]*'|[^\s,]+/y;
+
 /**
- * A text of lines in which the value of each line `key: value` with a secret's key is replaced. Such a line says nothing
- * to Proxmox: what it would show of it, as a line that is passed over, is redacted by that.
+ * A text of lines in which the value of each `key: value` and `key=value` with a secret's key is replaced, in comments too.
+ * Lines stay where they are, and each begins as it did. What it would show of such a line, as one that Proxmox passes
+ * over, is redacted by that; no line that has an effect says anything in this form outside its comment.
  */
 export function redactLines(text: string): string {
-  return text.replace(/^([ \t]*([\w-]+)[ \t]*:[ \t]*)[^ \t\n][^\n]*/gm, (line, start: string, key: string) =>
+  if (!ANY.test(text)) return text;
+  const hidden = text.replace(WHOLE_LINE, (line, start: string, key: string) =>
     isSecretKey(key) ? `${start}${REDACTED}` : line,
   );
+  const parts: string[] = [];
+  let end = 0;
+  for (const { at, value } of secretValues(hidden)) {
+    parts.push(hidden.slice(end, at), REDACTED);
+    end = at + value.length;
+  }
+  return [...parts, hidden.slice(end)].join("");
+}
+
+/** The keys whose values `redactLines` took out of this text. */
+export function redactedKeys(text: string): readonly string[] {
+  if (!text.includes(REDACTED)) return [];
+  return secretValues(text).flatMap(({ key, value }) => (value === REDACTED ? [key] : []));
+}
+
+/** One behind the other: what stands within a value is none of its own. */
+function secretValues(text: string) {
+  let end = 0;
+  return [...text.matchAll(KEY)].flatMap(({ 0: start, 1: key = "", index }) => {
+    if (index < end || !isSecretKey(key)) return [];
+    const at = index + start.length;
+    VALUE.lastIndex = at;
+    const value = VALUE.exec(text)?.[0];
+    if (value === undefined) return [];
+    end = at + value.length;
+    return [{ key, at, value }];
+  });
 }
