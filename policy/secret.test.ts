@@ -124,10 +124,10 @@ test("so is KEY=VALUE and KEY: VALUE anywhere in a line, up to the next blank or
 
 test("a text of one long word, or of blanks behind a key, is redacted in a moment", () => {
   for (const text of [
-    `password${"a".repeat(3e6)}`,
-    `password${" ".repeat(3e6)}x`,
-    "key=".repeat(1e6),
-    "a=".repeat(1e6),
+    `password${"a".repeat(1e6)}`,
+    `password${" ".repeat(1e6)}x`,
+    "key=".repeat(3e5),
+    "a=".repeat(3e5),
   ]) {
     const start = performance.now();
     redactLines(text);

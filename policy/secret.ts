@@ -102,16 +102,24 @@ export function redactedKeys(text: string): readonly string[] {
   return secretValues(text).flatMap(({ key, value }) => (value === REDACTED ? [key] : []));
 }
 
+interface SecretValue {
+  readonly key: string;
+  readonly at: number;
+  readonly value: string;
+}
+
 /** One behind the other: what stands within a value is none of its own. */
-function secretValues(text: string) {
-  let end = 0;
-  return [...text.matchAll(KEY)].flatMap(({ 0: start, 1: key = "", index }) => {
-    if (index < end || !isSecretKey(key)) return [];
-    const at = index + start.length;
+function secretValues(text: string): readonly SecretValue[] {
+  const found: SecretValue[] = [];
+  KEY.lastIndex = 0;
+  for (let match = KEY.exec(text); match; match = KEY.exec(text)) {
+    const [, key = ""] = match;
+    const at = KEY.lastIndex;
     VALUE.lastIndex = at;
-    const value = VALUE.exec(text)?.[0];
-    if (value === undefined) return [];
-    end = at + value.length;
-    return [{ key, at, value }];
-  });
+    const value = isSecretKey(key) ? VALUE.exec(text)?.[0] : undefined;
+    if (value === undefined) continue;
+    found.push({ key, at, value });
+    KEY.lastIndex = at + value.length;
+  }
+  return found;
 }
