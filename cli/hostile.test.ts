@@ -89,3 +89,26 @@ test("a vector's file name, a folder's, a verb's and a flag's", async () => {
     rmSync(folder, { recursive: true });
   }
 });
+
+test("what export and import tell beside their output, and their JSON", async () => {
+  using estate = estateFolder(({ lxc, vm }) => {
+    lxc.lxc_configs[801].firewall.rules.push({ type: "in", action: "DROP", iface: TURNED });
+    vm.vms.push({ vmid: 999, name: TURNED, is_template: true });
+  });
+  const exported = await phx(["export", "pve", estate.path, "--json"]);
+  assert.equal(exported.status, 1, exported.stderr);
+  assert.match(harmless(exported), /refused: .*⟨U\+202E⟩/);
+  assert.match(exported.stderr, /left out: guest 999 \(a⟨U\+202E⟩/);
+  const folder = mkdtempSync(join(tmpdir(), "phx-hostile-"));
+  try {
+    writeFileSync(
+      join(folder, "cluster.fw"),
+      `[OPTIONS]\nenable: 1\n[RULES]\nIN ACCEPT -p tcp # ${TURNED}\nIN ${TURNED}\n`,
+    );
+    const imported = await phx(["import", "pve", folder]);
+    assert.match(harmless(imported), /note: .*⟨U\+202E⟩/);
+    assert.match(imported.stdout, /a\\u202e/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
