@@ -36,7 +36,10 @@ export const FAULTS = {
   "lab-missing": { exit: 2, remedy: "Run 'phx converge DIR' first, or name one of those found." },
   "lab-ambiguous": { exit: 2, remedy: "Name one of the labs listed." },
   "not-root": { exit: 3, remedy: "Run it as root (sudo ./phx ...)." },
-  "capability-lacks": { exit: 3, remedy: "Give the process, or its container, that capability." },
+  "capability-missing": {
+    exit: 3,
+    remedy: "Run it with root's capabilities: a container is given each by name (--cap-add).",
+  },
   "platform-unsupported": { exit: 3, remedy: "Run it on Debian 12 or later, x86_64." },
   "kernel-lacks": {
     exit: 3,

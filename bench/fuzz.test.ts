@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -111,4 +111,12 @@ test("a reader that crashes, tells no place or one outside, tells a secret, is s
   );
   assert.deepEqual([inputs["crashes-a"], inputs["unplaced-a"]], ["!", "!"], "made as small as they can be");
   assert.match(inputs["hangs-a"] ?? "", /!/);
+});
+
+test("a wrong flag is told in one line, without a stack", () => {
+  for (const args of [["--nonsense"], ["--count", "x"], ["--count", "-1"], ["--seed"]]) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [FUZZ, ...args], { encoding: "utf8" });
+    assert.deepEqual([status, stdout], [2, ""]);
+    assert.match(stderr, /^fuzz: [^\n]*--(nonsense|count|seed)[^\n]*\. Run it with --help\.\n$/);
+  }
 });

@@ -23,13 +23,16 @@ const HELP = `usage: node bench/fuzz.ts [--count N] [--seconds S] [--seed N] [--
   --from N        begins with input N: with --count 1 that input alone
   --readers FILE  a module with other readers, its export readersOf
 
-exit status: 0 no failure, 1 a failure: its input is in the file that is named
+exit status: 0 no failure, 1 a failure: its input is in the file that is named, 2 a flag that is not listed here
 `;
+
+const COUNTS = ["count", "seconds", "seed", "from"] as const;
 
 type Failure = Omit<Extract<Report, { kind: "failure" }>, "kind">;
 type Tally = Omit<Extract<Report, { kind: "tally" }>, "kind">;
 
-async function main(): Promise<number> {
+/** Undefined where a flag is wrong, which is told. */
+function flags() {
   const options = {
     count: { type: "string", default: "1000000" },
     seconds: { type: "string", default: "1000000000" },
@@ -39,7 +42,21 @@ async function main(): Promise<number> {
     readers: { type: "string", default: fileURLToPath(new URL("readers.ts", import.meta.url)) },
     help: { type: "boolean" },
   } as const;
-  const { values } = parseArgs({ options });
+  try {
+    const { values } = parseArgs({ options });
+    const wrong = COUNTS.find((name) => !/^\d+$/.test(values[name]));
+    if (wrong === undefined) return values;
+    console.error(`fuzz: --${wrong} ${values[wrong]}: expected a whole number. Run it with --help.`);
+  } catch (error) {
+    const [first = ""] = (error instanceof Error ? error.message : String(error)).split(/\.?\n|\. /);
+    console.error(`fuzz: ${first}. Run it with --help.`);
+  }
+  return undefined;
+}
+
+async function main(): Promise<number> {
+  const values = flags();
+  if (!values) return 2;
   if (values.help) {
     console.log(HELP);
     return 0;

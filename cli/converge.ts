@@ -6,6 +6,7 @@ import { createLab, destroyLab, type Lab, recordEstate, standingLabs } from "../
 import { holdLab } from "../lab/record.ts";
 import type { Estate } from "../policy/estate.ts";
 import { readEstate } from "../policy/read.ts";
+import { shown } from "../reports/text.ts";
 import { parseArguments } from "./arguments.ts";
 import { labNameOf, REFERENCE_FOLDER, requireLabName } from "./labs.ts";
 import { seconds } from "./progress.ts";
@@ -69,7 +70,8 @@ const MARK = { create: "+", replace: "~", remove: "-" } as const;
 
 function tell({ action, resource, why }: Step, durationMs: number): void {
   const reason = action === "create" ? "" : `  ${why}`;
-  console.log(`${MARK[action]} ${resource.key.padEnd(44)} ${durationMs.toFixed(0).padStart(5)} ms${reason}`);
+  const line = `${MARK[action]} ${resource.key.padEnd(44)} ${durationMs.toFixed(0).padStart(5)} ms${reason}`;
+  console.log(shown(line, Number.POSITIVE_INFINITY));
 }
 
 function say(line: string): void {

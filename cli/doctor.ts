@@ -1,12 +1,11 @@
 import { cpus, release } from "node:os";
-import { parseArgs } from "node:util";
 import { RECIPES } from "../components/components.ts";
 import { installedVersions, PACKAGES } from "../components/debian.ts";
 import { findGo } from "../components/go.ts";
 import { GO, STEP_CA } from "../components/pin.ts";
 import { locate, type Recipe } from "../components/store.ts";
 import { findPip } from "../components/wheel.ts";
-import { HarnessError } from "../errors.ts";
+import { parseArguments } from "./arguments.ts";
 import { tryKernel } from "./kernel.ts";
 
 export const help = `usage: phx doctor [--json]
@@ -31,32 +30,11 @@ export interface Check {
 }
 
 export async function run(args: string[]): Promise<number> {
-  const { json } = parseFlags(args);
+  const options = { json: { type: "boolean" } } as const;
+  const { values } = parseArguments("doctor", "--json or nothing", { args, options }, 0);
   const checks = await examine();
-  console.log(json ? JSON.stringify({ checks }, null, 2) : render(checks));
+  console.log(values.json ? JSON.stringify({ checks }, null, 2) : render(checks));
   return checks.some(({ state }) => state === "missing") ? 3 : 0;
-}
-
-function parseFlags(args: string[]): { json: boolean } {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: { json: { type: "boolean", default: false } },
-      strict: true,
-    });
-    return values;
-  } catch (cause) {
-    throw new HarnessError(
-      "usage",
-      {
-        subject: "phx doctor",
-        expected: "--json or nothing",
-        actual: args.join(" "),
-        remedy: "Run 'phx doctor --help'.",
-      },
-      { cause },
-    );
-  }
 }
 
 /** Everything that is looked at, in the order in which it is told. */

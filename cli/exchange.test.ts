@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -125,20 +126,28 @@ test("a copy of an estate keeps its secrets and modes, and nothing printed holds
   assert.equal(statSync(join(out.path, "phoenix_hypervisor_config.json")).mode & 0o777, 0o600);
 });
 
-test("a folder that holds something, a file, one below nothing: exit 2, and nothing is written", async () => {
+test("a folder that holds something, a file, one below nothing, a link to nothing: exit 2, and nothing is written", async () => {
   using folder = folderWith({ mine: "kept" });
+  symlinkSync("nowhere", join(folder.path, "dangling"));
+  symlinkSync("loop", join(folder.path, "loop"));
   const cases: readonly (readonly [out: string, expected: RegExp])[] = [
-    [folder.path, /found one that holds mine\. Give a new or an empty folder.*\[usage\]/],
+    [folder.path, /found one that holds dangling, loop, mine\. Give a new or an empty folder.*\[usage\]/],
     [join(folder.path, "mine"), /found a file there or on the way/],
     [join(folder.path, "mine", "out"), /found a file there or on the way/],
     [join(folder.path, "a", "b"), /found no folder/],
+    [
+      join(folder.path, "dangling"),
+      /found a symbolic link to nothing\. Give a new or an empty folder.*\[usage\]/,
+    ],
+    [join(folder.path, "loop"), /found a loop of symbolic links\. Give/],
+    ["", /--out with an empty value\. Run/],
   ];
   for (const [out, expected] of cases) {
     const { status, stdout, stderr } = await phx(["export", "pve", REFERENCE, "--out", out]);
     assert.deepEqual([status, stdout], [2, ""]);
     assert.match(stderr, expected);
   }
-  assert.deepEqual(readdirSync(folder.path), ["mine"]);
+  assert.deepEqual(readdirSync(folder.path).sort(), ["dangling", "loop", "mine"]);
   assert.equal(textOf(folder.path, "mine"), "kept");
 });
 

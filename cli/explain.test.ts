@@ -42,7 +42,10 @@ test("what is missing or unknown: exit 2 and what is known", async () => {
     ],
     [["--from", "wan", "--to", "101"], /expected --port PORT with tcp/],
     [["--from", "wan", "--to", "101", "--port", "1", "--node", "pve"], /--node only with Proxmox's files/],
-    [["--from", "wan", "--to", "101", "--port", "1", "--sorce", "10.0.0.1"], /Unknown option '--sorce'/],
+    [
+      ["--from", "wan", "--to", "101", "--port", "1", "--sorce", "10.0.0.1"],
+      /found the unknown flag --sorce, which may be --source\./,
+    ],
   ];
   const results = await Promise.all(cases.map(([args]) => explain(...args)));
   for (const [index, { status, stderr }] of results.entries()) {

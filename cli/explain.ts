@@ -4,6 +4,8 @@ import { explainDecision } from "../policy/explain.ts";
 import type { Flow } from "../policy/flow.ts";
 import { describePosition } from "../policy/position.ts";
 import { type FolderDeclaration, readDeclaration } from "../policy/read.ts";
+import { asciiJson } from "../reports/ascii-json.ts";
+import { shown } from "../reports/text.ts";
 import { parseArguments, usage } from "./arguments.ts";
 import { FLOW_OPTIONS, flowOf } from "./flow-arguments.ts";
 import { REFERENCE_FOLDER } from "./labs.ts";
@@ -52,10 +54,16 @@ export async function run(args: string[]): Promise<number> {
   const flow = flowOf(values, from, to);
   const decision = decideOn(declaration.node, flow);
   const assumed = assumedOf(declaration, from, to);
-  if (values.json) console.log(JSON.stringify({ flow, decision, assumed }, null, 2));
+  if (values.json) console.log(asciiJson({ flow, decision, assumed }));
   else
     console.log(
-      [describe(flow, values.proto, from, to), explainDecision(decision), ...assumed.map(words)].join("\n"),
+      [
+        describe(flow, values.proto, from, to),
+        ...explainDecision(decision).split("\n"),
+        ...assumed.map(words),
+      ]
+        .map((line) => shown(line, Number.POSITIVE_INFINITY))
+        .join("\n"),
     );
   return 0;
 }

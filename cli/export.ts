@@ -1,7 +1,9 @@
 import { describePosition } from "../policy/position.ts";
 import { type Export, exportEstate, type NodeFile } from "../policy/proxmox/export.ts";
 import { readEstate } from "../policy/read.ts";
+import { asciiJson } from "../reports/ascii-json.ts";
 import { parseArguments, usage } from "./arguments.ts";
+import { tellAside } from "./aside.ts";
 import { REFERENCE_FOLDER } from "./labs.ts";
 import { type OutFile, writeFolder } from "./out-folder.ts";
 
@@ -38,10 +40,9 @@ export async function run(args: string[]): Promise<number> {
   const made = exportEstate(estate);
   if (values.out !== undefined) writeFolder("export", values.out, made.files.map(toWrite));
   process.stdout.write(values.json ? inJson(made) : inWords(made, values.out));
-  for (const { id, name, reason } of estate.leftOut)
-    process.stderr.write(`phx: left out: guest ${id} (${name}): ${reason}\n`);
+  for (const { id, name, reason } of estate.leftOut) tellAside(`left out: guest ${id} (${name}): ${reason}`);
   for (const { text, reason, position } of made.refused)
-    process.stderr.write(`phx: refused: ${describePosition(position)} ${JSON.stringify(text)}: ${reason}\n`);
+    tellAside(`refused: ${describePosition(position)} ${JSON.stringify(text)}: ${reason}`);
   return made.refused.length > 0 ? 1 : 0;
 }
 
@@ -51,7 +52,7 @@ function toWrite({ name, text }: NodeFile): OutFile {
 
 function inJson({ files, refused }: Export): string {
   const byName = Object.fromEntries(files.map(({ name, text }) => [name, text]));
-  return `${JSON.stringify({ files: byName, refused }, null, 2)}\n`;
+  return `${asciiJson({ files: byName, refused })}\n`;
 }
 
 function inWords({ files }: Export, out: string | undefined): string {

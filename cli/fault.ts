@@ -1,15 +1,16 @@
 import { HarnessError, HarnessErrors } from "../errors.ts";
+import { shownMessage } from "../reports/text.ts";
 
 /** What the file system refuses where a disk is full or not ours to write to. */
 const UNWRITABLE = new Set(["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS"]);
 
-/** What was thrown as lines for a person, and the exit status that it means. */
+/** What was thrown as lines for a person, whatever the input had in it, and the exit status that it means. */
 export function describeError(thrown: unknown, debug: boolean): { lines: string[]; exit: number } {
   const error = faultOf(thrown);
   const stack = debug && thrown instanceof Error ? [thrown.stack ?? ""] : [];
-  if (error instanceof HarnessErrors)
-    return { lines: [...new Set(error.errors.map(({ message }) => message)), ...stack], exit: error.exit };
-  return { lines: [error.message, ...stack], exit: error.exit };
+  const all = error instanceof HarnessErrors ? error.errors : [error];
+  const lines = [...new Set(all.map(({ message }) => message)), ...stack];
+  return { lines: lines.map(shownMessage), exit: error.exit };
 }
 
 function faultOf(thrown: unknown): HarnessError | HarnessErrors {

@@ -11,7 +11,9 @@ import type { Omission } from "../policy/proxmox/omission.ts";
 import { type PhoenixFirewalls, phoenixFirewalls } from "../policy/proxmox/phoenix-json.ts";
 import { isProxmoxFolder, type ProxmoxDeclaration, readProxmox } from "../policy/read-proxmox.ts";
 import { readEstate } from "../policy/read.ts";
+import { asciiJson } from "../reports/ascii-json.ts";
 import { parseArguments, usage } from "./arguments.ts";
+import { tellAside } from "./aside.ts";
 import { type OutFile, writeFolder } from "./out-folder.ts";
 
 export const help = `usage: phx import pve DIR [--node NAME] [--json]
@@ -133,14 +135,14 @@ function sectionsOf({ host, guests }: PhoenixFirewalls) {
 }
 
 function print(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  process.stdout.write(`${asciiJson(value)}\n`);
 }
 
 /** Ends with the exit status. */
 function tell(omissions: readonly Omission[]): number {
   for (const { text, reason, position, decides } of omissions) {
     const kind = decides ? "lost" : "note";
-    process.stderr.write(`phx: ${kind}: ${describePosition(position)} ${JSON.stringify(text)}: ${reason}\n`);
+    tellAside(`${kind}: ${describePosition(position)} ${JSON.stringify(text)}: ${reason}`);
   }
   return omissions.some(({ decides }) => decides) ? 1 : 0;
 }

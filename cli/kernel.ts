@@ -90,10 +90,10 @@ export async function loadModules(missing: readonly Feature[]): Promise<string[]
 /** capabilities(7): the bit of CAP_NET_RAW. */
 const NET_RAW = 13n;
 
-/** Throws `capability-lacks` where this process may open no raw socket, as a container's root may not. */
+/** Throws `capability-missing` where this process may open no raw socket, as a container's root may not. */
 export function requireRawSockets(): void {
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
   if ((BigInt(`0x${effective}`) >> NET_RAW) & 1n) return;
   const expected = "CAP_NET_RAW, to send and capture packets";
-  throw new HarnessError("capability-lacks", { subject: "the process", expected, actual: "none" });
+  throw new HarnessError("capability-missing", { subject: "the process", expected, actual: "none" });
 }

@@ -63,6 +63,38 @@ test("an unknown flag and a needless argument: exit 2 and what the verb takes", 
   }
 });
 
+test("what is wrong with an argument is told in one line, short, with every quote closed", async () => {
+  const long = "A".repeat(100_000);
+  const cases: [string[], RegExp][] = [
+    [
+      ["explain", "--port", "-1"],
+      /found --port without a value \(one that begins with a dash is written --port=-\.\.\.\)\. Run 'phx explain --help'/,
+    ],
+    [["vectors", "x", "--sample", "-1"], /found --sample without a value/],
+    [["vectors", "x", "--sample"], /found --sample without a value/],
+    [["check", "--json=3"], /found --json with a value, and it takes none\. Run/],
+    [["check", "--jsno"], /found the unknown flag --jsno, which may be --json\. Run/],
+    [["setup", "--quux"], /found the unknown flag --quux\. Run 'phx setup --help'/],
+    [["doctor", "--quux"], /found the unknown flag --quux\. Run 'phx doctor --help'/],
+    [["report", "--quux"], /found the unknown flag --quux\. Run 'phx report --help'/],
+    [["check", long], /expected arguments of at most 4096 characters, found one of 100000: A{100,200}\.\.\./],
+    [["check", `--${long}`], /found one of 100002: /],
+    [[long], /^phx: "A{80}\.\.\.": expected one of verify/],
+    ...["check", "explain", "plan", "converge", "probe", "destroy", "verify", "vectors", "report"].map(
+      (verb): [string[], RegExp] => [[verb, ""], /found an empty argument\. Run 'phx/],
+    ),
+    [["export", "pve", ""], /found an empty argument/],
+    [["import", "pve", "x", "--estate", "y", "--out", ""], /found --out with an empty value/],
+  ];
+  const ended = await Promise.all(cases.map(([args]) => phx(args)));
+  for (const [index, { status, stderr }] of ended.entries()) {
+    assert.equal(status, 2, stderr.slice(0, 500));
+    assert.match(stderr, cases[index]?.[1] ?? /^$/);
+    assert.ok(stderr.length < 600 && stderr.trimEnd().split("\n").length === 1, stderr.slice(0, 900));
+    assert.equal(stderr.replaceAll(/[^'"]/g, "").length % 2, 0, stderr);
+  }
+});
+
 test("several faults are told in a line each, the same one once, and bad input goes before a harness fault", () => {
   const detail = { subject: "x", expected: "y", actual: "z" };
   const codes = ["not-root", "usage", "usage"] as const;

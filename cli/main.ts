@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { FAULTS } from "../errors.ts";
+import { shownMessage } from "../reports/text.ts";
 import { describeError } from "./fault.ts";
 
 /** A file of this folder that is a verb. */
@@ -169,7 +170,7 @@ function print(text: string): number {
 }
 
 function complain(line: string): void {
-  process.stderr.write(`phx: ${line}\n`);
+  process.stderr.write(`phx: ${shownMessage(line)}\n`);
 }
 
 async function unknownVerb(name: string): Promise<number> {
@@ -177,7 +178,7 @@ async function unknownVerb(name: string): Promise<number> {
   const near = nearest(name, Object.keys(VERBS));
   const hint = near === undefined ? "" : `Did you mean 'phx ${near}'? `;
   complain(
-    `${JSON.stringify(name)}: expected one of ${Object.keys(VERBS).join(", ")}, found no such verb. ${hint}${FAULTS.usage.remedy} [usage]`,
+    `${JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}...` : name)}: expected one of ${Object.keys(VERBS).join(", ")}, found no such verb. ${hint}${FAULTS.usage.remedy} [usage]`,
   );
   return FAULTS.usage.exit;
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { HarnessError } from "../errors.ts";
 
@@ -54,6 +54,7 @@ function isEmptyFolder(verb: string, folder: string, target: string): boolean {
   try {
     names = readdirSync(target);
   } catch (cause) {
+    if (codeOf(cause) === "ELOOP") throw taken(verb, folder, "a loop of symbolic links");
     if (codeOf(cause) === "ENOENT") return requireParent(verb, folder, target);
     if (codeOf(cause) === "ENOTDIR") throw taken(verb, folder, "a file there or on the way");
     throw refused(folder, cause);
@@ -64,7 +65,10 @@ function isEmptyFolder(verb: string, folder: string, target: string): boolean {
   return true;
 }
 
+/** A link that names nothing is in the way too. */
 function requireParent(verb: string, folder: string, target: string): false {
+  if (lstatSync(target, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    throw taken(verb, folder, "a symbolic link to nothing");
   try {
     readdirSync(dirname(target));
   } catch (cause) {

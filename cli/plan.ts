@@ -6,6 +6,8 @@ import type { Plan, Resource, Step } from "../converge/resource.ts";
 import { standingLabs } from "../lab/lab.ts";
 import type { Estate } from "../policy/estate.ts";
 import { readEstate } from "../policy/read.ts";
+import { asciiJson } from "../reports/ascii-json.ts";
+import { shownLines } from "../reports/text.ts";
 import { parseArguments } from "./arguments.ts";
 import { labNameOf, REFERENCE_FOLDER, requireLabName } from "./labs.ts";
 import { requireRoot } from "./setup.ts";
@@ -40,11 +42,10 @@ export async function run(args: string[]): Promise<number> {
   const { standing, steps } = await planFor(estate, name);
   if (values.json) {
     const printed = values.full ? steps : steps.map(abbreviate);
-    console.log(JSON.stringify({ lab: name, standing, estate: estate.folder, steps: printed }, null, 2));
+    console.log(asciiJson({ lab: name, standing, estate: estate.folder, steps: printed }));
   } else {
-    process.stdout.write(
-      `lab ${name} ${standing ? "stands" : "does not stand: all is to be made"}\n${printPlan(steps)}`,
-    );
+    const title = `lab ${name} ${standing ? "stands" : "does not stand: all is to be made"}`;
+    process.stdout.write(shownLines(`${title}\n${printPlan(steps)}`, Number.POSITIVE_INFINITY));
   }
   return 0;
 }

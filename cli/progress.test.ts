@@ -54,3 +54,15 @@ test("a count elsewhere: only the lines that stay", () => {
   meter.say("done");
   assert.equal(output.read(), "sweep: done\n");
 });
+
+test("on a terminal a step's line says what it has come to", async () => {
+  const output = stream(true);
+  const progress = new Progress("vectors", ["check", "decide"], output);
+  await progress.step("check", async () => {
+    progress.at("check", "7 of 9");
+    progress.clear();
+    progress.say("hear");
+  });
+  const text = String(output.read());
+  assert.ok(text.includes("\r\x1b[Kvectors: check (7 of 9) 0 s, then decide"), JSON.stringify(text));
+});

@@ -11,6 +11,7 @@ export class Progress {
   readonly #title: string;
   readonly #stream: NodeJS.WriteStream;
   readonly #running = new Map<string, number>();
+  readonly #at = new Map<string, string>();
   #waiting: string[];
   #timer: NodeJS.Timeout | undefined;
 
@@ -44,6 +45,16 @@ export class Progress {
     this.#redraw();
   }
 
+  /** What a running step has come to: shown with it on a terminal when next its line is. */
+  at(name: string, text: string): void {
+    this.#at.set(name, ` (${text})`);
+  }
+
+  /** Before another writes to the same terminal; the line comes back by itself. */
+  clear(): void {
+    this.#erase();
+  }
+
   #remaining(): string {
     const left = [...this.#running.keys(), ...this.#waiting];
     return left.length === 0 ? "" : ` (left: ${left.join(", ")})`;
@@ -56,7 +67,7 @@ export class Progress {
     if (this.#running.size === 0) return;
     const now = performance.now();
     const running = [...this.#running].map(
-      ([name, startedAt]) => `${name} ${Math.round((now - startedAt) / 1000)} s`,
+      ([name, startedAt]) => `${name}${this.#at.get(name) ?? ""} ${Math.round((now - startedAt) / 1000)} s`,
     );
     const waiting = this.#waiting.length === 0 ? "" : `, then ${this.#waiting.join(", ")}`;
     this.#stream.write(`${this.#title}: ${running.join(", ")}${waiting}`.slice(0, this.#stream.columns - 1));

@@ -1,6 +1,5 @@
-import { parseArgs } from "node:util";
-import { HarnessError } from "../errors.ts";
 import { findRun, readRun, writeHtml } from "../reports/write.ts";
+import { parseArguments } from "./arguments.ts";
 
 export const help = `Usage: phx report [RUN]
 
@@ -18,28 +17,13 @@ Example:
 
 /** `phx report`: 0 when the page was written; what the run found was said by the run. */
 export async function run(args: string[]): Promise<number> {
-  const { help: asked, reference } = parse(args);
-  if (asked) process.stdout.write(help);
-  else {
-    const folder = await findRun(reference);
-    process.stdout.write(`${await writeHtml(folder, await readRun(folder))}\n`);
+  const options = { help: { type: "boolean", short: "h" } } as const;
+  const { values, positionals } = parseArguments("report", "[RUN]", { args, options }, 1);
+  if (values.help === true) {
+    process.stdout.write(help);
+    return 0;
   }
+  const folder = await findRun(positionals[0]);
+  process.stdout.write(`${await writeHtml(folder, await readRun(folder))}\n`);
   return 0;
-}
-
-function parse(args: string[]): { help: boolean; reference: string | undefined } {
-  const usage = (actual: string, cause?: unknown) =>
-    new HarnessError("usage", { subject: "phx report", expected: "[RUN]", actual }, { cause });
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { help: { type: "boolean", short: "h" } },
-    });
-    if (positionals.length > 1) throw usage(positionals.join(" "));
-    return { help: values.help ?? false, reference: positionals[0] };
-  } catch (cause) {
-    if (cause instanceof HarnessError) throw cause;
-    throw usage(cause instanceof Error ? cause.message : String(cause), cause);
-  }
 }

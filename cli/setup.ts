@@ -1,10 +1,10 @@
-import { parseArgs } from "node:util";
 import { installPackages } from "../components/apt.ts";
 import { locateComponents, RECIPES } from "../components/components.ts";
 import { FETCHERS, missingPackages, type Package, PIP } from "../components/debian.ts";
 import { type Component, install, locate, type Recipe, requirePlatform } from "../components/store.ts";
 import { findPip } from "../components/wheel.ts";
 import { HarnessError, HarnessErrors } from "../errors.ts";
+import { parseArguments } from "./arguments.ts";
 import { type Feature, loadModules, requireRawSockets, tryKernel } from "./kernel.ts";
 import { Progress, seconds } from "./progress.ts";
 
@@ -22,29 +22,12 @@ example:
 
 export async function run(args: string[]): Promise<number> {
   const startedAt = performance.now();
-  parseFlags(args);
+  parseArguments("setup", "no argument", { args, options: {} }, 0);
   for (const { name, version, path, sha256, source } of await setup()) {
     console.log(`${name} ${version}\n  ${path}\n  sha256 ${sha256}\n  ${source}`);
   }
   console.log(`set up after ${seconds(performance.now() - startedAt)}`);
   return 0;
-}
-
-function parseFlags(args: string[]): void {
-  try {
-    parseArgs({ args, options: {}, strict: true });
-  } catch (cause) {
-    throw new HarnessError(
-      "usage",
-      {
-        subject: "phx setup",
-        expected: "no argument",
-        actual: args.join(" "),
-        remedy: "Run 'phx setup --help'.",
-      },
-      { cause },
-    );
-  }
 }
 
 /**

@@ -332,7 +332,7 @@ suite("an environment that will not do: exit 3", needsRoot, () => {
 
   test("root without CAP_NET_RAW", async () => {
     const { status, stderr } = await refused(["setpriv", "--bounding-set", "-net_raw", ...SWEEP]);
-    assert.deepEqual([status, /CAP_NET_RAW.*\[capability-lacks\]/.test(stderr)], [3, true], stderr);
+    assert.deepEqual([status, /CAP_NET_RAW.*\[capability-missing\]/.test(stderr)], [3, true], stderr);
   });
 
   test("a kernel without br_netfilter", async () => {

@@ -2,6 +2,7 @@ import { compileFirewall } from "../converge/firewall.ts";
 import { nodeNetwork } from "../converge/node-links.ts";
 import { HarnessError } from "../errors.ts";
 import type { CountedRule } from "../lab/filter-counters.ts";
+import { isRefusal } from "../lab/netfilter.ts";
 import type { Flow } from "../policy/flow.ts";
 import { EPHEMERAL_PORT } from "../policy/packet.ts";
 import type { Node } from "../policy/proxmox/node.ts";
@@ -98,7 +99,7 @@ async function refusalOf(load: Promise<void>): Promise<string | undefined> {
     await load;
     return undefined;
   } catch (error) {
-    if (error instanceof HarnessError && error.code === "lab-command")
+    if (error instanceof HarnessError && isRefusal(error))
       return `the kernel does not take these rules: ${error.detail.actual}`;
     throw error;
   }

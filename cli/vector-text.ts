@@ -1,8 +1,11 @@
+import { asciiJson } from "../reports/ascii-json.ts";
+import { shownLines } from "../reports/text.ts";
 import { release } from "node:os";
 import { explainDecision } from "../policy/explain.ts";
 import type { Decision, Flow } from "../policy/flow.ts";
 import type { VectorCase } from "../policy/vectors.ts";
 import { seconds } from "./progress.ts";
+import { counted, type FileCount, totalOf } from "./vector-count.ts";
 import type { LiveTimings, Seen } from "./vector-live.ts";
 
 /** A case of a vector, and what the model and, where it was asked, the kernel said of it. */
@@ -20,62 +23,88 @@ export interface Judged {
   readonly agreement: "agreed" | "disagreed" | "unknown";
 }
 
-/** All that a run of `phx vectors` found. */
+/** All that a run of `phx vectors` found, but for the cases that were told before. */
 export interface Told {
   readonly seed?: number;
-  /** In the files, chosen or not. */
-  readonly configurations: number;
-  readonly judged: readonly Judged[];
+  readonly files: readonly FileCount[];
   readonly timings: { readonly readMs: number; readonly modelMs: number } & Partial<LiveTimings>;
 }
 
-export function print(told: Told): void {
-  const lines = [
-    ...told.judged.filter(({ agreement }) => agreement !== "agreed").map(describe),
-    ...(told.seed === undefined
-      ? []
-      : [`seed ${told.seed}: ${configurationsOf(told.judged)} of ${told.configurations} configurations`]),
-    ...[...Map.groupBy(told.judged, ({ file }) => file)].map(([file, group]) => `${file}: ${countOf(group)}`),
-    summaryOf(told),
-  ];
-  process.stdout.write(`${lines.join("\n")}\n`);
+/** To stdout, each case as it is found: none is kept. */
+export interface VectorReport {
+  /** A case that does not agree. */
+  tell(judged: Judged): void;
+  end(told: Told): void;
 }
 
-export function printJson({ judged, ...told }: Told): void {
-  const count = (agreement: Judged["agreement"]) =>
-    judged.filter((each) => each.agreement === agreement).length;
-  const others = judged.filter(({ agreement }) => agreement !== "agreed");
-  const value = {
-    ...told,
-    decided: configurationsOf(judged),
-    cases: judged.length,
-    agreed: count("agreed"),
-    disagreed: count("disagreed"),
-    unknown: count("unknown"),
-    others: others.map(({ each, ...rest }) => ({ ...rest, case: each })),
-  };
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+export class TextReport implements VectorReport {
+  tell(judged: Judged): void {
+    print(describe(judged));
+  }
+
+  end(told: Told): void {
+    const { configurationsDecided, configurationsFound } = totalOf(told.files);
+    const seed =
+      told.seed === undefined
+        ? []
+        : [`seed ${told.seed}: ${configurationsDecided} of ${counted(configurationsFound, "configuration")}`];
+    const lines = [...seed, ...told.files.map(describeCount), summaryOf(told)];
+    print(lines.join("\n"));
+  }
 }
 
-function configurationsOf(judged: readonly Judged[]): number {
-  return new Set(judged.map(({ file, line }) => `${file} ${line}`)).size;
+/** Whatever the files have in them. */
+function print(text: string): void {
+  process.stdout.write(`${shownLines(text, Number.POSITIVE_INFINITY)}\n`);
 }
 
-function countOf(judged: readonly Judged[]): string {
-  const { agreed = [], disagreed = [], unknown } = Object.groupBy(judged, ({ agreement }) => agreement);
+export class JsonReport implements VectorReport {
+  #isFirst = true;
+
+  tell({ each, ...rest }: Judged): void {
+    this.#write(indent({ ...rest, case: each }));
+  }
+
+  end({ seed, files, timings }: Told): void {
+    const counts = { ...(seed === undefined ? {} : { seed }), ...totalOf(files), files, timings };
+    const opened = this.#isFirst ? '{\n  "others": []' : "\n  ]";
+    process.stdout.write(`${opened},${asciiJson(counts).slice(1)}\n`);
+  }
+
+  #write(text: string): void {
+    process.stdout.write(`${this.#isFirst ? '{\n  "others": [' : ","}\n${text}`);
+    this.#isFirst = false;
+  }
+}
+
+function indent(value: object): string {
+  return asciiJson(value).replace(/^/gm, "    ");
+}
+
+function describeCount(count: FileCount): string {
+  const { file, configurationsFound, configurationsDecided, casesDecided, unknown } = count;
+  const of = configurationsDecided === configurationsFound ? "" : `${configurationsDecided} of `;
   return [
-    `${configurationsOf(judged)} configurations, ${judged.length} cases: ${agreed.length} agreed`,
-    `${disagreed.length} disagreed`,
-    ...(unknown ? [`${unknown.length} could not be told`] : []),
+    `${file}: ${of}${counted(configurationsFound, "configuration")}, ${counted(casesDecided, "case")}: ${count.agreed} agreed`,
+    `${count.disagreed} disagreed`,
+    ...(unknown > 0 ? [`${unknown} could not be told`] : []),
+    ...withoutCases(count),
   ].join(", ");
 }
 
-function summaryOf({ judged, timings }: Told): string {
+/** A configuration that asks nothing is no agreement. */
+function withoutCases({ withoutCases: count, firstWithoutCases: lines }: FileCount): readonly string[] {
+  if (count === 0) return [];
+  const more = count > lines.length ? ` and ${count - lines.length} more` : "";
+  return [`${counted(count, "configuration")} without a case (line ${lines.join(", ")}${more})`];
+}
+
+function summaryOf({ files, timings }: Told): string {
   const { readMs, modelMs, worldMs, compileMs, loadMs, sendMs } = timings;
   const model = `model: read ${seconds(readMs)}, decided ${seconds(modelMs)}`;
   if (worldMs === undefined || compileMs === undefined || loadMs === undefined || sendMs === undefined)
     return model;
-  const perSecond = Math.round((judged.length * 1000) / (compileMs + loadMs + sendMs));
+  const perSecond = Math.round((totalOf(files).casesDecided * 1000) / (compileMs + loadMs + sendMs));
   const phases = `world ${seconds(worldMs)}, compiled ${seconds(compileMs)}, loaded ${seconds(loadMs)}, sent ${seconds(sendMs)}`;
   return `${model}\nkernel ${release()}: ${phases}; ${perSecond} cases/s`;
 }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { phx } from "../fixtures/phx.ts";
 import { vectorsPath } from "../fixtures/vectors.ts";
@@ -14,8 +16,8 @@ after(() => rmSync(folder, { recursive: true }));
 let count = 0;
 function fileOf(...lines: (string | object)[]): string {
   const path = join(folder, `${count++}.jsonl`);
-  const text = lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line)));
-  writeFileSync(path, text.map((line) => `${line}\n`).join(""));
+  const texts = lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line)));
+  writeFileSync(path, texts.map((line) => `${line}\n`).join(""));
   return path;
 }
 
@@ -24,7 +26,8 @@ const FILES = {
   "101.fw": "[OPTIONS]\nenable: 1\npolicy_in: REJECT\n",
 };
 const CASE = { from: "outside", to: "vm101", proto: "tcp", dport: 80, expect: "REJECT" };
-const vector = (...cases: object[]) => ({ id: "1", files: FILES, cases });
+let id = 0;
+const vector = (...cases: object[]) => ({ id: String(id++), files: FILES, cases });
 
 test("all of the shared vectors agree", async (t) => {
   const files = ["pve-phoenix.jsonl", "pve-general.jsonl"] as const;
@@ -43,14 +46,14 @@ test("what disagrees is told with what was expected and the model's path; exit 1
   assert.equal(status, 1);
   assert.match(
     stdout,
-    /:2 configuration 1, case 0: tcp outside 100\.100\.1\.2 -> vm101 100\.200\.3\.4:80\n {2}expected {2}accept\n/,
+    /:2 configuration \d+, case 0: tcp outside 100\.100\.1\.2 -> vm101 100\.200\.3\.4:80\n {2}expected {2}accept\n/,
   );
   assert.match(
     stdout,
     /model, .fw files {2}reject \(tcp-reset\)\n(.*\n)* .*by default policy REJECT .*at 101.fw:3:1/,
   );
   assert.match(stdout, /expected {2}reject \(icmp-port-unreachable\)/);
-  assert.match(stdout, /2 configurations, 4 cases: 2 agreed, 2 disagreed/);
+  assert.match(stdout, /2 configurations, 4 cases: 2 agreed, 2 disagreed\n/);
   const json = JSON.parse((await phx(["vectors", file, "--json"])).stdout) as Record<string, unknown>;
   assert.deepEqual([json["agreed"], json["disagreed"], json["unknown"]], [2, 2, 0]);
 });
@@ -90,7 +93,14 @@ test("a sample is the seed's, and the seed is printed", async () => {
   const file = fileOf(...items.map(() => vector(CASE)));
   const { stdout } = await phx(["vectors", file, "--sample", "3"]);
   assert.match(stdout, /^seed \d+: 3 of 100 configurations\n.*3 cases: 3 agreed/);
-  assert.match((await phx(["vectors", file, "--sample", "3", "--seed", "5"])).stdout, /^seed 5: /);
+  const again = await phx(["vectors", file, "--sample", "3", "--seed", "5", "--json"]);
+  const { seed, configurationsFound, configurationsDecided, casesDecided, agreed } = JSON.parse(
+    again.stdout,
+  ) as Record<string, unknown>;
+  assert.deepEqual(
+    [seed, configurationsFound, configurationsDecided, casesDecided, agreed],
+    [5, 100, 3, 3, 3],
+  );
 });
 
 test("bad input: exit 2, and where, what was expected, what was found", async () => {
@@ -101,7 +111,7 @@ test("bad input: exit 2, and where, what was expected, what was found", async ()
     [[fileOf(vector(CASE), '{"id": }')], /:2:8 \/id: expected a value.*json-syntax/],
     [[fileOf(`{"id":"${"x".repeat(50_000_000)}"}`)], /expected a line of at most 4000000 characters/],
     [[join(folder, "folder")], /found a directory/],
-    [[join(folder, "nothing")], /found ENOENT/],
+    [[join(folder, "nothing")], /nothing: expected a regular, readable file.*, found nothing\. Give a file/],
     [[fileOf(vector(CASE)), "--sample", "0"], /--sample to be a number from 1, found 0/],
     [[fileOf(vector(CASE)), "--seed", "1"], /--seed only with --sample/],
     [[fileOf(vector(CASE)), "--sample", "1", "--seed", "x"], /--seed to be a number/],
@@ -122,6 +132,33 @@ test("--live without root: exit 3 and the remedy", () => {
   assert.match(stderr, /phx vectors --live: expected root, found user \d+\. Run it as root.*\[not-root\]/);
 });
 
+test("one is no plural, and a configuration without a case is told", async () => {
+  const one = await phx(["vectors", fileOf(vector(CASE))]);
+  assert.match(one.stdout, /: 1 configuration, 1 case: 1 agreed, 0 disagreed\n/);
+  const { status, stdout } = await phx(["vectors", fileOf(vector(), vector(CASE), vector())]);
+  assert.equal(status, 0);
+  assert.match(stdout, /3 configurations, 1 case: .*, 2 configurations without a case \(line 1, 3\)\n/);
+});
+
+test("20,000 configurations leave nothing behind in memory", () => {
+  const file = fileOf(...Array.from({ length: 20_000 }, () => vector(CASE)));
+  const args = ["--max-old-space-size=96", "cli/main.ts", "vectors", file];
+  const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  assert.equal(status, 0);
+  assert.match(stdout, /20000 cases: 20000 agreed/);
+});
+
+test("a signal ends it between two configurations", async () => {
+  const wrong = vector({ ...CASE, expect: "DROP" });
+  const file = fileOf(wrong, ...Array.from({ length: 20_000 }, () => vector(CASE)));
+  const child = spawn(process.execPath, ["cli/main.ts", "vectors", file]);
+  const said = text(child.stdout);
+  child.stdout.once("data", () => child.kill("SIGINT"));
+  const [status] = (await once(child, "exit")) as [number];
+  assert.equal(status, 130);
+  assert.doesNotMatch(await said, /agreed/);
+});
+
 const needsRoot = { skip: process.getuid?.() !== 0 && "only root can make a lab" };
 
 test(
@@ -139,3 +176,59 @@ test(
     assert.match(unknown.stdout, /2 cases: 1 agreed, 0 disagreed, 1 could not be told\n/);
   },
 );
+
+test(
+  "live: protocols whose headers the rig can't write are unknown, never disagreed",
+  needsRoot,
+  async () => {
+    const rules = {
+      "cluster.fw": "[OPTIONS]\nenable: 1\n",
+      "101.fw": "[OPTIONS]\nenable: 1\npolicy_in: ACCEPT\n",
+    };
+    const cases = ["sctp", "udplite", "dccp", "gre"].map((proto) => ({ ...CASE, proto, expect: "ACCEPT" }));
+    const { status, stdout } = await phx([
+      "vectors",
+      fileOf({ ...vector(...cases), files: rules }),
+      "--live",
+    ]);
+    for (const name of ["SCTP", "UDP-Lite", "DCCP"])
+      assert.ok(stdout.includes(`kernel  unknown: the rig sends no ${name}\n`), stdout);
+    assert.match(stdout, /4 cases: 1 agreed, 0 disagreed, 3 could not be told\n/);
+    assert.equal(status, 4);
+  },
+);
+
+const run = (file: string, args: readonly string[], path = process.env["PATH"]) =>
+  spawnSync(file, args, { encoding: "utf8", env: { ...process.env, PATH: path } });
+
+test("live: without a capability of root's it is named, exit 3", needsRoot, () => {
+  const args = [process.execPath, "cli/main.ts", "vectors", fileOf(vector(CASE)), "--live"];
+  const { status, stderr } = run("setpriv", ["--bounding-set=-net_admin", ...args]);
+  assert.equal(status, 3);
+  assert.match(stderr, /found a process without CAP_NET_ADMIN\. Run it with .*\[capability-missing\]/);
+});
+
+for (const [title, script] of Object.entries({
+  "fails at once": "echo 'ipset: error while loading shared libraries' >&2; exit 1",
+  "does nothing": "exit 0",
+  "is killed": "kill -9 $$",
+}))
+  test(`live: an ipset that ${title} is no refusal of rules: exit 3`, needsRoot, () => {
+    const bin = mkdtempSync(join(folder, "bin-"));
+    const program = join(bin, "ipset");
+    writeFileSync(program, `#!/bin/sh\n${script}\n`, {
+      mode: 0o755,
+    });
+    const args = ["cli/main.ts", "vectors", fileOf(vector(CASE)), "--live"];
+    const { status, stdout, stderr } = run(process.execPath, args, `${bin}:${process.env["PATH"]}`);
+    assert.deepEqual([status, stdout], [3, ""], stderr);
+    assert.match(stderr, /^phx: .*\[lab-command\]\n$/);
+  });
+
+test("live: rules that the kernel does not take prove nothing, exit 4", needsRoot, async () => {
+  const set = "[IPSET twice]\n\n10.0.0.0/8\n10.0.0.1/8\n";
+  const files = { ...FILES, "cluster.fw": `[OPTIONS]\nenable: 1\n\n${set}` };
+  const { status, stdout } = await phx(["vectors", fileOf({ ...vector(CASE), files }), "--live"]);
+  assert.match(stdout, /kernel {2}unknown: the kernel does not take these rules: exit \d+: .*ipset/);
+  assert.equal(status, 4);
+});

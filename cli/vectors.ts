@@ -1,16 +1,12 @@
 import { randomInt } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { EXIT, HarnessError } from "../errors.ts";
-import { decideOn } from "../policy/decide.ts";
-import { type ReadVector, readVectors, type Worlds } from "../policy/vector-file.ts";
-import { agrees } from "../policy/vectors.ts";
 import { hardwareOf, World } from "../policy/world.ts";
 import { parseArguments, usage } from "./arguments.ts";
-import { sample } from "./sample.ts";
-import { sweep } from "./sweep-labs.ts";
-import { Live, type Seen } from "./vector-live.ts";
-import { type Judged, print, printJson, type Told } from "./vector-text.ts";
+import { totalOf } from "./vector-count.ts";
+import { type Choice, decideVectors } from "./vector-run.ts";
+import { JsonReport, TextReport } from "./vector-text.ts";
 
 export const help = `usage: phx vectors FILE... [--live] [--sample N [--seed S]] [--json]
 
@@ -18,8 +14,18 @@ Decides packets that Proxmox has decided before, and says where the model differ
 kernel too, under the compiled rules, in a lab of its own that is gone afterwards. Exit 1 where one disagrees, 4 where the
 kernel's word on one could not be told.
 
-  FILE        JSON objects, one a line: id, files (.fw texts by name), estate (the same in Phoenix JSON, if any), cases.
-              With estate a line is of the Phoenix world, else of the general one: fixtures/worlds/
+  FILE        JSON objects, one a line: id (once in a file), files (.fw texts by name), estate (the same in Phoenix JSON, if
+              any), cases. With estate a line is of the Phoenix world, else of the general one: fixtures/worlds/
+
+a case, the first packet of a connection:
+  from, to    host, outside, nfvm (a guest without a firewall), vm101 or ct200, vm101i1 for another NIC than the first
+  proto       tcp, udp, icmp, or another protocol's name or number
+  source      its address (default: the host's where that sends, else 100.100.1.2)
+  dest        its address (default: the host's where it goes there, else 100.200.3.4)
+  sport       the source port, if any
+  dport       the destination port, if any; of icmp a type's name or number (default: echo-request)
+  expect      ACCEPT, DROP or REJECT
+  reject      tcp-reset, icmp-port-unreachable or icmp-host-prohibited, where the kind is to agree too
 
 flags:
   --live      ask the kernel too; needs root
@@ -40,69 +46,17 @@ const OPTIONS = { live: YES, sample: TEXT, seed: TEXT, json: YES } as const;
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArguments("vectors", EXPECTED, { args, options: OPTIONS }, 1000);
   if (positionals.length === 0) throw usage("vectors", EXPECTED, "no file");
-  const chosen = choiceOf(values.sample, values.seed);
+  const choice = choiceOf(values.sample, values.seed);
   if (values.live) requireRoot();
   const worlds = { phoenix: worldOf("phoenix"), general: worldOf("general") };
-  const since = performance.now();
-  const all = positionals.flatMap((file) => readVectors(file, textOf(file), worlds));
-  const vectors = chosen ? sample(all, chosen.count, chosen.seed) : all;
-  const readMs = performance.now() - since;
-  const judged = vectors.map(judgeByModel);
-  const modelMs = performance.now() - since - readMs;
-  const live = values.live ? await judgeLive(judged, vectors, worlds) : undefined;
-  const told: Told = {
-    ...(chosen ? { seed: chosen.seed } : {}),
-    configurations: all.length,
-    judged: live?.judged.flat() ?? judged.flat(),
-    timings: { readMs, modelMs, ...live?.timings },
-  };
-  if (values.json) printJson(told);
-  else print(told);
-  const of = (agreement: Judged["agreement"]) => told.judged.some((each) => each.agreement === agreement);
-  return of("disagreed") ? EXIT.findings : of("unknown") ? EXIT.inconclusive : EXIT.conformant;
+  const report = values.json ? new JsonReport() : new TextReport();
+  const told = await decideVectors(positionals, { worlds, choice, report, isLive: values.live === true });
+  report.end(told);
+  const { disagreed, unknown } = totalOf(told.files);
+  return disagreed > 0 ? EXIT.findings : unknown > 0 ? EXIT.inconclusive : EXIT.conformant;
 }
 
-/** A line with `estate` has two decisions, and agrees only if both do. */
-function judgeByModel({ vector, file, line, node, estateNode, flows }: ReadVector): Judged[] {
-  return flows.flatMap((flow, index) => {
-    const each = vector.cases[index];
-    if (!each) return [];
-    const nodes = [node, ...(estateNode ? [estateNode] : [])];
-    const decisions = nodes.map((declared) => decideOn(declared, flow));
-    const agreement = decisions.every((decision) => agrees(decision, each)) ? "agreed" : "disagreed";
-    return [{ file, line, id: vector.id, index, each, flow, decisions, agreement }];
-  });
-}
-
-async function judgeLive(judged: readonly Judged[][], vectors: readonly ReadVector[], worlds: Worlds) {
-  await sweep((line) => process.stderr.write(`phx: ${line}\n`));
-  await using live = new Live(`vectors-${process.pid}`, worlds);
-  const both: Judged[][] = [];
-  for (const [at, vector] of vectors.entries()) {
-    const cases = judged[at] ?? [];
-    const isExpected = (seen: Seen, index: number) => {
-      const each = vector.vector.cases[index];
-      return seen.verdict !== "unknown" && each !== undefined && agrees(seen, each);
-    };
-    const seen = await live.decide(vector, isExpected);
-    both.push(
-      cases.map((each) => {
-        const kernel = seen.flatMap((outcomes) => outcomes[each.index] ?? []);
-        return { ...each, kernel, agreement: agreementOf(each, kernel) };
-      }),
-    );
-  }
-  return { judged: both, timings: live.timings };
-}
-
-/** Not told is never agreed; but what disagrees already, does. */
-function agreementOf({ each, agreement }: Judged, kernel: readonly Seen[]): Judged["agreement"] {
-  const told = kernel.filter((seen) => seen.verdict !== "unknown");
-  if (agreement === "disagreed" || !told.every((seen) => agrees(seen, each))) return "disagreed";
-  return told.length > 0 && told.length === kernel.length ? "agreed" : "unknown";
-}
-
-function choiceOf(count: string | undefined, seed: string | undefined) {
+function choiceOf(count: string | undefined, seed: string | undefined): Choice | undefined {
   if (count === undefined && seed !== undefined)
     throw usage("vectors", "--seed only with --sample", "it alone");
   if (count === undefined) return undefined;
@@ -123,20 +77,4 @@ function requireRoot(): void {
 function worldOf(name: string) {
   const path = fileURLToPath(new URL(`../fixtures/worlds/${name}.json`, import.meta.url));
   return hardwareOf(World.parse(JSON.parse(readFileSync(path, "utf8"))));
-}
-
-/** 15,000 cases are 3 MB. */
-const LARGEST_BYTES = 256 * 1024 * 1024;
-
-function textOf(file: string): string {
-  const expected = "a regular, readable file of at most 256 MiB";
-  let actual = "something else";
-  try {
-    const found = statSync(file);
-    if (found.isFile() && found.size <= LARGEST_BYTES) return readFileSync(file, "utf8");
-    actual = found.isFile() ? `${found.size} bytes` : found.isDirectory() ? "a directory" : actual;
-  } catch (error) {
-    actual = (error as NodeJS.ErrnoException).code ?? String(error);
-  }
-  throw new HarnessError("estate-unreadable", { subject: file, expected, actual });
 }

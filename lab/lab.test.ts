@@ -120,6 +120,11 @@ const REFUSALS: readonly [string, Parameters<typeof labProcess>[1], RegExp][] = 
     /^HarnessError a lab: expected root, found user 65534.*\[not-root\]/,
   ],
   [
+    "root without a capability",
+    { before: `set -- setpriv --bounding-set=-net_admin,-net_raw "$@"` },
+    /^HarnessError a lab: expected the capabilities CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, found a process without CAP_NET_ADMIN, CAP_NET_RAW\. Run it.*\[capability-missing\]/,
+  ],
+  [
     "a read-only /run",
     { before: `${OWN_RUN}; mount -o remount,ro /run` },
     /^HarnessError \/run\/phx\/labs\/refused: expected room for a lab's record, found EROFS.*\[disk-write\]/,

@@ -37,10 +37,11 @@ export function outside(lab: Lab, path: string): string {
 
 /**
  * Starts a lab. It ends when this process does, unless `handOver` was called. Throws `lab-start` (also where a lab of that
- * name lives: it is left alone), `not-root`, `disk-write`.
+ * name lives: it is left alone), `not-root`, `capability-missing`, `disk-write`.
  */
 export async function createLab(name: string): Promise<OwnedLab> {
   requireRoot();
+  requireCapabilities();
   const lock = await claimLife(name);
   const child = spawn("unshare", UNSHARE, {
     detached: true,
@@ -64,6 +65,23 @@ function requireRoot(): void {
   const uid = process.getuid?.();
   if (uid === 0) return;
   throw new HarnessError("not-root", { subject: "a lab", expected: "root", actual: `user ${uid}` });
+}
+
+/** capabilities(7), by the bit of each. */
+const CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_NET_RAW: 13, CAP_SYS_ADMIN: 21 };
+
+/** Root in a container may lack what makes root. */
+function requireCapabilities(): void {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  const bits = BigInt(`0x${effective ?? "0"}`);
+  const missing = Object.entries(CAPABILITIES).filter(([, bit]) => ((bits >> BigInt(bit)) & 1n) === 0n);
+  if (missing.length === 0) return;
+  const names = (of: readonly [string, number][]) => of.map(([name]) => name).join(", ");
+  throw new HarnessError("capability-missing", {
+    subject: "a lab",
+    expected: `the capabilities ${names(Object.entries(CAPABILITIES))}`,
+    actual: `a process without ${names(missing)}`,
+  });
 }
 
 const NEW = "--pid --fork --kill-child --mount --propagation private --mount-proc --net";

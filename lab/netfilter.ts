@@ -1,5 +1,6 @@
+import { HarnessError } from "../errors.ts";
 import type { Lab } from "./lab.ts";
-import { run } from "./process.ts";
+import { type Finished, run } from "./process.ts";
 
 /**
  * Texts for `ipset restore` (`create` and `add` alone, for a namespace without sets), `iptables-restore` and
@@ -18,6 +19,34 @@ export interface RuleTexts {
  */
 export async function loadRules(lab: Lab, namespace: string, texts: RuleTexts): Promise<void> {
   await run(lab, namespace, ["sh", "-e"], loadScript(texts));
+}
+
+/** Whether what `loadRules` threw is the programs' own refusal of a text, and not that one of them did not run to its end. */
+export function isRefusal({ code, cause }: HarnessError): boolean {
+  const status = code === "lab-command" ? (cause as Finished).exitCode : -1;
+  // sh(1): 126 and 127 are programs that can't be started, 128 and more a signal.
+  return status > 0 && status < 126;
+}
+
+const TRIAL: RuleTexts = {
+  ipset: "create PVEFW-trial hash:net family inet\nadd PVEFW-trial 192.0.2.0/24\n",
+  iptables: "*filter\n-A INPUT -m set --match-set PVEFW-trial src -j DROP\nCOMMIT\n",
+  ip6tables: "*filter\n-A INPUT -s 2001:db8::/32 -j DROP\nCOMMIT\n",
+};
+
+/** Loads rules that any kernel takes, and reads them back. Throws `lab-command` where the programs or the kernel can't. */
+export async function tryRules(lab: Lab, namespace: string): Promise<void> {
+  await loadRules(lab, namespace, TRIAL);
+  const saved = await saveRules(lab, namespace);
+  const missing = ["add PVEFW-trial 192.0.2.0/24", "--match-set PVEFW-trial src", "-s 2001:db8::/32"].find(
+    (line) => !saved.includes(line),
+  );
+  if (missing === undefined) return;
+  throw new HarnessError("lab-command", {
+    subject: `ipset, iptables and ip6tables in ${namespace}`,
+    expected: `${missing} after it was loaded`,
+    actual: "no such line",
+  });
 }
 
 const STAGED = "_swap";

@@ -56,7 +56,7 @@ export function execute(
   });
 }
 
-/** As `execute`, where anything but exit 0 is a fault: `lab-command` with the command's last words. */
+/** As `execute`, where anything but exit 0 is a fault: `lab-command` with the command's last words, its cause a `Finished`. */
 export async function run(
   lab: Lab,
   namespace: string | undefined,
@@ -65,11 +65,12 @@ export async function run(
 ): Promise<string> {
   const finished = await execute(lab, namespace, argv, stdin);
   if (finished.exitCode === 0) return finished.stdout;
-  throw new HarnessError("lab-command", {
+  const detail = {
     subject: `${argv.join(" ")} in ${namespace ?? "init"}`,
     expected: "exit 0",
     actual: `exit ${finished.exitCode}: ${finished.stderr.trim().split("\n").slice(-5).join(" | ") || "no message"}`,
-  });
+  };
+  throw new HarnessError("lab-command", detail, { cause: finished });
 }
 
 /** A server of the lab: its PID as the lab counts, and when it started (clock ticks, proc(5) field 22). */

@@ -12,6 +12,7 @@ import { recordNotes } from "./record.ts";
 import { networkNotes, referenceNotes } from "./reference.ts";
 import { assignRoles } from "./role.ts";
 import { derivePublicNames, deriveRoutes } from "./route.ts";
+import { placeNameNotes } from "./place-name.ts";
 import { positionOf } from "./source.ts";
 import { unknownKeys } from "./unknown-keys.ts";
 import { type ZoneNames, zoneNamesOf } from "./zone.ts";
@@ -56,6 +57,7 @@ function derive(
     ...unknownKeys(files, declarations),
     ...referenceNotes(files, declarations),
     ...networkNotes(host, guests),
+    ...placeNameNotes(guests),
     ...recordNotes(parts),
     ...routeNotes,
     ...dnsNotes,

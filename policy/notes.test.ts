@@ -337,3 +337,27 @@ test("the nearest name is near", () => {
   assert.equal(nearest("cost", known), undefined);
   assert.equal(nearest("x".repeat(1_000_000), known), undefined);
 });
+
+test("a name that is a place's or another guest's id is told: it can't name the guest", () => {
+  const { notes } = estateWith(({ lxc }) => {
+    const guests = lxc.lxc_configs;
+    guests[801].name = "Host";
+    guests[802].name = "801";
+  });
+  const told = notes.filter(({ message }) => message.includes("can't name the guest"));
+  assert.deepEqual(
+    told.map(({ message, control, position }) => [control, position.pointer, message]),
+    [
+      [
+        "note",
+        "/lxc_configs/801",
+        "the name of guest 801, Host, is a place of its own: it can't name the guest",
+      ],
+      [
+        "note",
+        "/lxc_configs/802",
+        "the name of guest 802, 801, is another guest's id: it can't name the guest",
+      ],
+    ],
+  );
+});

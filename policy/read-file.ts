@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  type Stats,
+} from "node:fs";
 import { HarnessError } from "../errors.ts";
 
 /** Real files have a few dozen KiB; this holds 100,000 rules. */
@@ -40,7 +49,7 @@ function readOpened(path: string): Buffer {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = fstatSync(descriptor);
-    const actual = stat.isDirectory() ? "a directory" : stat.isFile() ? undefined : "no regular file";
+    const actual = stat.isFile() ? undefined : kindOf(stat);
     if (actual)
       throw new HarnessError("estate-unreadable", { subject: path, expected: "a regular file", actual });
     if (stat.size <= MOST_BYTES) return readFileSync(descriptor);
@@ -48,6 +57,13 @@ function readOpened(path: string): Buffer {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** What is no regular file; a socket can't be opened. */
+function kindOf(stat: Stats): string {
+  if (stat.isDirectory()) return "a directory";
+  if (stat.isFIFO()) return "a named pipe";
+  return stat.isCharacterDevice() || stat.isBlockDevice() ? "a device" : "no regular file";
 }
 
 export function tooLarge(path: string, bytes: number): HarnessError {

@@ -102,6 +102,28 @@ test("a folder with neither is refused, and both are named", (context) => {
   assert.match(errorsOf(folderOf(context, {}))[0] ?? "", /or Proxmox's .fw files, found an empty folder/);
 });
 
+test("a file in a folder's place: the remedy serves both kinds", (context) => {
+  const folder = folderOf(context, { "100.fw": CLUSTER });
+  const [message] = errorsOf(join(folder, "100.fw"));
+  assert.match(
+    message ?? "",
+    /found a file\. Give the folder that holds the Phoenix files, or that with Proxmox's \.fw files\./,
+  );
+});
+
+test("a .fw file whose name Proxmox does not read is told", (context) => {
+  const folder = folderOf(context, {
+    "cluster.fw": CLUSTER,
+    "abc.fw": CLUSTER,
+    "firewall/10.FW": "",
+    "100.fw": CLUSTER,
+  });
+  const told = read(folder).notes.flatMap(({ message, position }) =>
+    message.includes("does not read it") ? [position.file] : [],
+  );
+  assert.deepEqual(told, ["abc.fw", "firewall/10.FW"]);
+});
+
 test("what is no regular file is told without waiting, all at once", (context) => {
   const folder = folderOf(context, { "cluster.fw": CLUSTER });
   symlinkSync("101.fw", join(folder, "101.fw"));
@@ -110,13 +132,7 @@ test("what is no regular file is told without waiting, all at once", (context) =
   execFileSync("mkfifo", [join(folder, "104.fw")]);
   writeFileSync(join(folder, "105.fw"), Buffer.alloc(50_000_000, "#"));
   const found = errorsOf(folder).map((message) => /found (.*?)\. /.exec(message)?.[1]);
-  assert.deepEqual(found, [
-    "a loop of symbolic links",
-    "nothing",
-    "a directory",
-    "no regular file",
-    "48 MiB",
-  ]);
+  assert.deepEqual(found, ["a loop of symbolic links", "nothing", "a directory", "a named pipe", "48 MiB"]);
 });
 
 test("files that are too large only together are refused", (context) => {

@@ -45,12 +45,29 @@ export function readProxmox(folder: string, nodeName?: string): ProxmoxDeclarati
   const read = pathsIn(folder).flatMap((path) => readText(folder, path, notes, errors));
   if (errors.length > 1) throw new HarnessErrors(errors);
   if (errors[0]) throw errors[0];
+  notes.push(...strangers(folder));
   const total = read.reduce((sum, { bytes }) => sum + bytes, 0);
   if (total > MOST_BYTES) throw tooLarge(folder, total);
   const texts = new Map(read.map(({ name, text }) => [name, text]));
   const parsed = parseFolder(texts, folder, nodeName ?? localNode(folder));
   const files = read.map((file) => ({ ...file, text: shown(file) }));
   return { ...parsed, notes: [...notes, ...parsed.notes], folder, files };
+}
+
+/** Files that look like rules and have no name that Proxmox reads. */
+function strangers(folder: string): Note[] {
+  const paths = ["", "firewall"].flatMap((below) =>
+    entriesOf(join(folder, below)).map(({ name }) => ({ name, path: join(below, name) })),
+  );
+  return paths
+    .filter(({ name }) => /\.fw$/i.test(name) && !RULES.test(name))
+    .map(({ path: file }) =>
+      remark(
+        { file, line: 1, column: 1, pointer: "" },
+        "no name of a firewall file: Proxmox does not read it",
+        "Name it cluster.fw, host.fw, or ID.fw with a guest's id.",
+      ),
+    );
 }
 
 function readText(folder: string, name: string, notes: Note[], errors: HarnessError[]): SourceFile[] {

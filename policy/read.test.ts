@@ -126,7 +126,7 @@ test("loops of links, dangling links and pipes are refused without waiting", (co
       /a loop of symbolic links/,
     ],
     [() => symlinkSync("nowhere", join(root, FILE_NAMES.vm)), "estate-missing", /found nothing/],
-    [() => execFileSync("mkfifo", [join(root, FILE_NAMES.vm)]), "estate-unreadable", /no regular file/],
+    [() => execFileSync("mkfifo", [join(root, FILE_NAMES.vm)]), "estate-unreadable", /a named pipe/],
   ];
   for (const [create, code, actual] of make) {
     rmSync(join(root, FILE_NAMES.vm), { force: true });

@@ -34,7 +34,7 @@ export function readDeclaration(folder: string, nodeName?: string): FolderDeclar
   const root = resolve(folder);
   const [phoenix] = candidatesBelow(root);
   if (!isProxmoxFolder(root)) {
-    if (phoenix === undefined) throw missing(root, `${PHOENIX_FILES}, or Proxmox's .fw files`);
+    if (phoenix === undefined) throw missing(root, `${PHOENIX_FILES}, or Proxmox's .fw files`, EITHER);
     const estate = readEstate(root);
     return { kind: "phoenix", folder: estate.folder, estate, node: nodeOf(estate) };
   }
@@ -49,8 +49,16 @@ export function readDeclaration(folder: string, nodeName?: string): FolderDeclar
 
 const PHOENIX_FILES = `${FILE_NAMES.host}, ${FILE_NAMES.lxc} and ${FILE_NAMES.vm} in it or below it`;
 
-function missing(folder: string, expected: string): HarnessError {
-  return new HarnessError("estate-missing", { subject: folder, expected, actual: describeFolder(folder) });
+const EITHER = "Give the folder that holds the Phoenix files, or that with Proxmox's .fw files.";
+
+function missing(folder: string, expected: string, remedy?: string): HarnessError {
+  const detail = {
+    subject: folder,
+    expected,
+    actual: describeFolder(folder),
+    ...(remedy !== undefined && { remedy }),
+  };
+  return new HarnessError("estate-missing", detail);
 }
 
 /** The node that a folder of either kind asks for; faults as `readDeclaration`'s. */

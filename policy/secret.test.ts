@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseFirewallFile } from "./proxmox/parse.ts";
-import { isSecretKey, redactLines } from "./secret.ts";
+import { isSecretKey, redactedKeys, redactLines } from "./secret.ts";
 import { parseSource, positionOf, valueOf } from "./source.ts";
 
 const SECRET = "hunter2-do-not-print";
@@ -98,4 +98,39 @@ test("in a text of lines the value behind a secret's key is redacted, and no oth
   assert.equal(said, text.replace("hunter2 x\r", "[redacted]"));
   const [ignored] = parseFirewallFile("cluster", "cluster.fw", "[OPTIONS]\nadmin_password: hunter2").ignored;
   assert.equal(ignored?.text, "admin_password: [redacted]");
+});
+
+test("so is KEY=VALUE and KEY: VALUE anywhere in a line, up to the next blank or comma; each line begins where it did", () => {
+  const lines: readonly (readonly [text: string, said: string])[] = [
+    ["secret=hunter2", "secret=[redacted]"],
+    ["IN ACCEPT token=hunter2 -p tcp", "IN ACCEPT token=[redacted] -p tcp"],
+    ["\tnet1: name=a,password=hunter2,bridge=b", "\tnet1: name=a,password=[redacted],bridge=b"],
+    [
+      "IN DROP # password: hunter2, db_pass = 'hunter 2' x",
+      "IN DROP # password: [redacted], db_pass = [redacted] x",
+    ],
+    ['# api-key="hunter 2" y', "# api-key=[redacted] y"],
+    ["IN ACCEPT -source +token -i key:1 # monkey=1 a=b", "IN ACCEPT -source +token -i key:1 # monkey=1 a=b"],
+  ];
+  const said = redactLines(lines.map(([text]) => text).join("\r\n"));
+  assert.deepEqual(
+    said.split("\r\n"),
+    lines.map(([, each]) => each),
+  );
+  assert.equal(redactLines(said), said);
+  assert.deepEqual(redactedKeys(lines[3]?.[1] ?? ""), ["password", "db_pass"]);
+  assert.deepEqual(redactedKeys("password=hunter2"), []);
+});
+
+test("a text of one long word, or of blanks behind a key, is redacted in a moment", () => {
+  for (const text of [
+    `password${"a".repeat(1e6)}`,
+    `password${" ".repeat(1e6)}x`,
+    "key=".repeat(3e5),
+    "a=".repeat(3e5),
+  ]) {
+    const start = performance.now();
+    redactLines(text);
+    assert.ok(performance.now() - start < 1000, text.slice(0, 20));
+  }
 });

@@ -70,12 +70,56 @@ function nameOf(object: Node): string {
   return value?.type === "string" ? String(value.value) : "";
 }
 
+/** A line `key: value`: such a one says nothing to Proxmox where its key is a secret's. */
+const WHOLE_LINE = /^([ \t]*([\w-]+)[ \t]*:[ \t]*)[^ \t\n][^\n]*/gm;
+/** What stands before a value elsewhere: `key=` or `key: `. */
+const KEY = /(?<![\w-])([\w-]+)(?:[ \t]*=[ \t]*|[ \t]*:[ \t]+)/g;
+/** It ends at a blank or a comma, or with its quotes. */
+const VALUE = /"[^"\n]*"|'[^'\n]*'|[^\s,]+/y;
+
 /**
- * A text of lines in which the value of each line `key: value` with a secret's key is replaced. Such a line says nothing
- * to Proxmox: what it would show of it, as a line that is passed over, is redacted by that.
+ * A text of lines in which the value of each `key: value` and `key=value` with a secret's key is replaced, in comments too.
+ * Lines stay where they are, and each begins as it did. What it would show of such a line, as one that Proxmox passes
+ * over, is redacted by that; no line that has an effect says anything in this form outside its comment.
  */
 export function redactLines(text: string): string {
-  return text.replace(/^([ \t]*([\w-]+)[ \t]*:[ \t]*)[^ \t\n][^\n]*/gm, (line, start: string, key: string) =>
+  if (!ANY.test(text)) return text;
+  const hidden = text.replace(WHOLE_LINE, (line, start: string, key: string) =>
     isSecretKey(key) ? `${start}${REDACTED}` : line,
   );
+  const parts: string[] = [];
+  let end = 0;
+  for (const { at, value } of secretValues(hidden)) {
+    parts.push(hidden.slice(end, at), REDACTED);
+    end = at + value.length;
+  }
+  return [...parts, hidden.slice(end)].join("");
+}
+
+/** The keys whose values `redactLines` took out of this text. */
+export function redactedKeys(text: string): readonly string[] {
+  if (!text.includes(REDACTED)) return [];
+  return secretValues(text).flatMap(({ key, value }) => (value === REDACTED ? [key] : []));
+}
+
+interface SecretValue {
+  readonly key: string;
+  readonly at: number;
+  readonly value: string;
+}
+
+/** One behind the other: what stands within a value is none of its own. */
+function secretValues(text: string): readonly SecretValue[] {
+  const found: SecretValue[] = [];
+  KEY.lastIndex = 0;
+  for (let match = KEY.exec(text); match; match = KEY.exec(text)) {
+    const [, key = ""] = match;
+    const at = KEY.lastIndex;
+    VALUE.lastIndex = at;
+    const value = isSecretKey(key) ? VALUE.exec(text)?.[0] : undefined;
+    if (value === undefined) continue;
+    found.push({ key, at, value });
+    KEY.lastIndex = at + value.length;
+  }
+  return found;
 }

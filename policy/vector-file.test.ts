@@ -4,7 +4,8 @@ import { worlds } from "../fixtures/vectors.ts";
 import { readVectors } from "./vector-file.ts";
 
 const CASE = { from: "outside", to: "vm101", proto: "tcp", dport: 80, expect: "DROP" };
-const vector = (...cases: object[]) => ({ id: "1", files: {}, cases });
+let id = 0;
+const vector = (...cases: object[]) => ({ id: String(id++), files: {}, cases });
 const read = (...lines: (string | object)[]) =>
   readVectors(
     "f.jsonl",
@@ -44,14 +45,29 @@ test("a line that is no vector: where, what was expected, what was found", () =>
     ["[".repeat(20_000), /:2:201: expected at most 200 levels/],
     ['{"id":"1","files":{},"cases":[', /:2:31 .*expected/],
     [{ files: {}, cases: [] }, /\/id: expected/],
-    [vector({ ...CASE, to: "ct101" }), /:2:1 \/cases\/0: expected one of host.*vm101.*found ct101/],
-    [vector(CASE, { ...CASE, from: "vm100i9" }), /\/cases\/1: expected one of .*found vm100i9/],
+    [
+      `{ "id": 2, "files": {}, "cases": [${JSON.stringify({ ...CASE, to: "ct101" })}] }`,
+      /:2:58 \/cases\/0\/to: expected one of host.*vm101.*found ct101/,
+    ],
+    [
+      vector(CASE, { ...CASE, from: "vm100i9" }),
+      /:2:\d\d+ \/cases\/1\/from: expected one of .*found vm100i9/,
+    ],
     [vector({ ...CASE, proto: "bogus" }), /:2:\d+ \/cases\/0\/proto: expected tcp.*found "bogus"/],
     [vector({ ...CASE, dport: 65_536 }), /\/cases\/0\/dport: expected a port/],
-    [vector({ ...CASE, dport: "echo-request" }), /\/cases\/0: expected dport as a number/],
-    [vector({ ...CASE, proto: "icmp", dport: "ping" }), /expected dport as an ICMP type, found ping/],
+    [
+      vector({ ...CASE, dport: "echo-request" }),
+      /\/cases\/0\/dport: expected a port's number, found echo-request/,
+    ],
+    [
+      vector({ ...CASE, proto: "icmp", dport: "ping" }),
+      /\/cases\/0\/dport: expected an ICMP type, found ping/,
+    ],
     [vector({ ...CASE, source: "10.0.0" }), /\/cases\/0\/source: expected an address, found "10.0.0"/],
-    [vector({ ...CASE, source: "::1", dest: "10.0.0.1" }), /expected source and dest of one family/],
+    [
+      vector({ ...CASE, source: "::1", dest: "10.0.0.1" }),
+      /\/cases\/0\/source: expected source and dest of one family/,
+    ],
     [vector({ ...CASE, expect: "drop" }), /\/cases\/0\/expect: expected "ACCEPT" or "DROP" or "REJECT"/],
     [{ ...vector(CASE), files: { "x.fw": "" } }, /\/files.*expected cluster\.fw.*found "x\.fw"/],
     [{ ...vector(CASE), estate: {} }, /\/estate\/host: expected an object, found nothing/],
@@ -73,4 +89,17 @@ test("all faults of a file are told at once, in order", () => {
       return true;
     },
   );
+});
+
+test("an id that an earlier line of the file has: both lines are named", () => {
+  const line = { ...vector(CASE), id: "twice" };
+  const message =
+    /^f\.jsonl:3:7 \/id: expected an id that no other line has, found twice, as on line 1\. .*\[vector-invalid\]$/;
+  assert.throws(() => read(line, vector(CASE), line), { message });
+  assert.equal(read({ ...line, id: 1 }, { ...line, id: "01" }).length, 2);
+});
+
+test("a byte order mark before a line changes nothing", () => {
+  const line = JSON.stringify(vector(CASE));
+  assert.equal(read(`\uFEFF${line}`, `\uFEFF${JSON.stringify(vector(CASE))}`).length, 2);
 });

@@ -44,6 +44,6 @@ test("a guest of the Phoenix JSON that the world lacks is refused at its place",
   const line = JSON.stringify({ id: 1, files: {}, estate, cases: [] });
   assert.throws(
     () => readVectors("a.jsonl", line, worlds()),
-    /^HarnessError: a\.jsonl:1:1 \/estate\/guests\/999: expected one of 1001, .*, found 999\..*\[vector-invalid\]$/,
+    /^HarnessError: a\.jsonl:1:100 \/estate\/guests\/999: expected one of 1001, .*, found 999\..*\[vector-invalid\]$/,
   );
 });

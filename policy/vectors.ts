@@ -77,21 +77,37 @@ export function estateOfVector({ id, estate }: Vector, hardware: Hardware): Esta
 const SOURCE = "100.100.1.2";
 const DEST = "100.200.3.4";
 
+/** A field of a case that can't be meant. */
+export class CaseError extends TypeError {
+  readonly key: keyof VectorCase;
+  readonly expected: string;
+  readonly actual: string;
+
+  constructor(key: keyof VectorCase, expected: string, actual: string) {
+    super(`${key}: expected ${expected}, found ${actual}`);
+    this.key = key;
+    this.expected = expected;
+    this.actual = actual;
+  }
+}
+
 /**
- * The packet of a case, with the defaults of the vectors' README. Throws a TypeError for a place that the hardware does
+ * The packet of a case, with the defaults of the vectors' README. Throws a CaseError for a place that the hardware does
  * not have, a packet of two families, and an ICMP type that iptables does not know.
  */
 export function flowOfCase(each: VectorCase, { host, nics }: Hardware): Flow {
-  const ends = { from: placeOf(each.from, nics), to: placeOf(each.to, nics) };
+  const ends = { from: placeOf(each, "from", nics), to: placeOf(each, "to", nics) };
   const source = each.source ?? (ends.from === "host" ? host.address : SOURCE);
   const dest = each.dest ?? (ends.to === "host" ? host.address : DEST);
   const family = parseIp(source)?.family;
-  if (family === undefined || family !== parseIp(dest)?.family)
-    throw new TypeError(`source and dest of one family, found ${source} and ${dest}`);
+  if (family === undefined || family !== parseIp(dest)?.family) {
+    const key = each.source === undefined ? "dest" : "source";
+    throw new CaseError(key, "source and dest of one family", `${source} and ${dest}`);
+  }
   const flow = { ...ends, source, dest };
   const proto = protocolOf(each.proto);
   if (proto === "icmp" || proto === 58) return { ...flow, proto, ...icmpOf(each.dport, family) };
-  if (typeof each.dport === "string") throw new TypeError(`dport as a number, found ${each.dport}`);
+  if (typeof each.dport === "string") throw new CaseError("dport", "a port's number", each.dport);
   const ports = { sport: each.sport, dport: each.dport };
   return { ...flow, proto, ...given(ports) };
 }
@@ -109,18 +125,19 @@ function icmpOf(
 ): Pick<Flow, "icmpType" | "icmpCode"> {
   const number = /^\d{1,3}$/.test(String(type)) ? Number(type) : undefined;
   const kind: IcmpKind | undefined = number === undefined ? icmpKind(String(type), family) : { type: number };
-  if (!kind || kind.type > 255) throw new TypeError(`dport as an ICMP type, found ${type}`);
+  if (!kind || kind.type > 255) throw new CaseError("dport", "an ICMP type", String(type));
   return { icmpType: kind.type, icmpCode: kind.code ?? 0 };
 }
 
 /** `host`, `outside`; `nfvm` is the plain device; else `vmNNN` or `ctNNN`, with `iK` for a NIC other than the first. */
-function placeOf(name: string, nics: Hardware["nics"]): string {
+function placeOf(each: VectorCase, key: "from" | "to", nics: Hardware["nics"]): string {
+  const name = each[key];
   if (name === "host" || name === "outside") return name;
   if (name === "nfvm") return "lan";
   const found = nics.find((nic) => namesOf(nic).includes(name));
   if (found) return found.place;
   const known = ["host", "outside", "nfvm", ...nics.map((nic) => namesOf(nic)[0])].join(", ");
-  throw new TypeError(`one of ${known}, found ${name}`);
+  throw new CaseError(key, `one of ${known}`, name);
 }
 
 function namesOf({ kind, guestId, index }: Hardware["nics"][number]): readonly string[] {

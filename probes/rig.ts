@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { flushConntrack } from "../lab/conntrack.ts";
 import { type CountedRule, FilterCounters } from "../lab/filter-counters.ts";
 import { createLab, type OwnedLab } from "../lab/lab.ts";
-import { loadRules, type RuleTexts } from "../lab/netfilter.ts";
+import { loadRules, type RuleTexts, tryRules } from "../lab/netfilter.ts";
 import { type Batch, createNamespaces, runBatches, writeSysctls } from "../lab/network.ts";
 import { run } from "../lab/process.ts";
 import { BOUND } from "../lab/waits.ts";
@@ -38,6 +38,9 @@ const SWALLOW = ["INPUT", "FORWARD"].map((hook) => `-A ${hook} -m ttl --ttl-gt $
 /** What the node is to route carries its target in its time to live: the destination says nothing about the target. */
 const ROUTED_TTL = 16;
 const MOST_ENDS = PROBE_TTL - ROUTED_TTL - 1;
+
+/** Conntrack reads these protocols' headers, and calls INVALID what the rig could send of them. */
+const WITHOUT_HEADERS: Readonly<Record<number, string>> = { 33: "DCCP", 132: "SCTP", 136: "UDP-Lite" };
 
 function mangleTable(ends: readonly RigEnd[]): string {
   const marks = ends
@@ -83,6 +86,8 @@ export class Rig implements AsyncDisposable {
       for (const { name: namespace, sysctls } of network.namespaces) writeSysctls(lab, namespace, sysctls);
       await runBatches(lab, network.batches);
       await run(lab, NODE, ["iptables-legacy-restore"], mangleTable(network.ends));
+      // What is refused later is then the rules' own doing.
+      await tryRules(lab, NODE);
       return new Rig(owned, network);
     } catch (error) {
       await owned[Symbol.asyncDispose]();
@@ -153,6 +158,8 @@ export class Rig implements AsyncDisposable {
     const [sender, target] = [this.#ends.get(from), this.#ends.get(to)];
     if (from !== NODE && !sender) return `nobody is at ${from}`;
     if (to !== NODE && !target) return `nobody is at ${to}`;
+    const unsent = WITHOUT_HEADERS[protocolOf(key)];
+    if (unsent !== undefined) return `the rig sends no ${unsent}`;
     if (to === NODE && protocolOf(key) === 0) return "no socket of the node hears protocol 0";
     const isRouted = sender && target && sender.bridge !== target.bridge;
     if (isRouted && target.mark > MOST_ENDS) return `the rig routes to ${MOST_ENDS} ends at most`;

@@ -27,6 +27,11 @@ export function shownLines(text: string, longest = LONGEST): string {
     .join("\n");
 }
 
+/** Lines of a terminal, uncut: what follows the first stands further in, so that no text begins a line of ours. */
+export function shownMessage(text: string): string {
+  return shownLines(text, Number.POSITIVE_INFINITY).replaceAll("\n", "\n    ");
+}
+
 function visible(text: string): string {
   return text.replace(HIDDEN, picture).replace(STACKED_MARKS, "$1");
 }

@@ -1,7 +1,13 @@
 import { parseIp } from "../ip.ts";
 import type { Alias, FirewallFile, FirewallRule, IpSet } from "../proxmox/file.ts";
 import { localNetworkOf, type Node } from "../proxmox/node.ts";
-import { parseReference, resolveAlias, resolveSet, type RuleScope } from "../proxmox/scope.ts";
+import {
+  parseReference,
+  type Reference,
+  resolveAlias,
+  resolveSet,
+  type RuleScope,
+} from "../proxmox/scope.ts";
 import { found, type LintFinding } from "./finding.ts";
 import { type Ground, knownNics } from "./ground.ts";
 import { isOutOfRange } from "./reach.ts";
@@ -48,11 +54,7 @@ function usedBy({ node, places, elsewhere }: Ground): ReadonlySet<Alias | IpSet>
     if (text === undefined || before.has(text)) return;
     before.add(text);
     const reference = parseReference(text);
-    const target =
-      reference?.kind === "set"
-        ? resolveSet(scope, reference)?.set
-        : reference && resolveAlias(scope, reference);
-    if (target) used.add(target);
+    for (const target of reference ? targetsOf(reference, scope) : []) used.add(target);
   };
   const useRule = (rule: FirewallRule, scope: RuleScope) => {
     if (rule.type === "group") return;
@@ -65,6 +67,19 @@ function usedBy({ node, places, elsewhere }: Ground): ReadonlySet<Alias | IpSet>
   for (const { file, scope } of [...filesOf(node), ...others])
     for (const { entries } of file.sets.values()) for (const { address } of entries) use(address, scope);
   return used;
+}
+
+/**
+ * The definition that a reference means. Where its scope has none, or no other of that name is there, also what the check on
+ * reading is content with: without it the line would be ignored (`pve-firewall.md` 3.1).
+ */
+function targetsOf(reference: Reference, scope: RuleScope): readonly (Alias | IpSet)[] {
+  const { kind, name } = reference;
+  const all = [scope.guest, scope.dc]
+    .map((each) => (kind === "set" ? each?.sets.get(name) : each?.aliases.get(name)))
+    .filter((each) => each !== undefined);
+  const meant = kind === "set" ? resolveSet(scope, reference)?.set : resolveAlias(scope, reference);
+  return meant && all.length > 1 ? [meant] : all;
 }
 
 function aliasLints(

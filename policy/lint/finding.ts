@@ -1,5 +1,6 @@
 import type { Position } from "../estate.ts";
 import { comparePositions } from "../position.ts";
+import { redactedKeys } from "../secret.ts";
 import { type Level, LINTS, type LintId } from "./catalogue.ts";
 
 /** What a lint says of one place of the files. Strings are as the files have them: hostile. */
@@ -33,6 +34,11 @@ export function found(
 ): LintFinding {
   const { level, remedy: usual } = LINTS[lint];
   return { lint, level, position, message, remedy: remedy ?? usual, subject, related, count: 1 };
+}
+
+/** The secrets of a line or a comment that was redacted when it was read. */
+export function secretsOf(text: string, position: Position): readonly LintFinding[] {
+  return redactedKeys(text).map((key) => found("secret-in-file", position, key, `${key} holds a secret`));
 }
 
 /** More than this many of one lint in one file are counted instead of listed. */

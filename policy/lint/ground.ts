@@ -29,6 +29,12 @@ interface GroupRules {
   readonly index: CoverIndex;
 }
 
+/** Why a group can't be written. */
+interface Failure {
+  readonly rule: Rule;
+  readonly reason: string;
+}
+
 /** What all lints stand on: a node's rules, each read once. */
 export class Ground {
   readonly node: Node;
@@ -37,6 +43,7 @@ export class Ground {
   readonly elsewhere: readonly FirewallFile[];
   readonly #understood = new Map<Rule | ForwardRule, Understood>();
   readonly #groups = new Map<string, GroupRules>();
+  readonly #failures = new Map<string, Failure | undefined>();
 
   /** `elsewhere`: files of other nodes, which use what the one cluster.fw defines and decide nothing here. */
   constructor(node: Node, comparisons?: number, elsewhere: readonly FirewallFile[] = []) {
@@ -56,7 +63,12 @@ export class Ground {
   }
 
   /** Why the group can't be written, and by which rule; undefined where it can, or is not defined. */
-  failureOf(group: string): { readonly rule: Rule; readonly reason: string } | undefined {
+  failureOf(group: string): Failure | undefined {
+    if (!this.#failures.has(group)) this.#failures.set(group, this.#readFailure(group));
+    return this.#failures.get(group);
+  }
+
+  #readFailure(group: string): Failure | undefined {
     for (const rule of this.node.cluster.groups.get(group)?.rules ?? []) {
       if (rule.type === "forward" || !rule.enabled) continue;
       const reason = this.understood(rule).failure;

@@ -1,9 +1,9 @@
 import type { Note, Position } from "../estate.ts";
 import type { FirewallFile, IgnoredLine } from "../proxmox/file.ts";
 import type { Node } from "../proxmox/node.ts";
-import { isSecretKey, REDACTED } from "../secret.ts";
+import { isSecretKey } from "../secret.ts";
 import { definitionLints } from "./definitions.ts";
-import { found, type LintFinding, sortFindings } from "./finding.ts";
+import { found, type LintFinding, secretsOf, sortFindings } from "./finding.ts";
 import { Ground } from "./ground.ts";
 import { groupLints } from "./groups.ts";
 import { guestLints } from "./guests.ts";
@@ -62,15 +62,13 @@ function filesOf({ cluster, hostFile, guests }: Node): readonly FirewallFile[] {
 
 /** A secret in a .fw file stands in such a line; its value is gone already. */
 function ignoredLine({ text, reason, position }: IgnoredLine): readonly LintFinding[] {
-  const [, key = "", value = ""] = /^([\w-]+)[ \t]*:[ \t]*(.*)/.exec(text) ?? [];
   if (/[ ]\+sdn\//.test(text) && reason.includes("no such ipset")) {
     const message = `"${text}" names a set of the SDN, which phx does not read: taken as a line without effect`;
     return [found("remark", position, text, message, { remedy: "Name an ipset of the files." })];
   }
-  const isSecret = isSecretKey(key) && value.startsWith(REDACTED);
   return [
     found("ignored-line", position, text, `Proxmox ignores "${text}": ${reason}`),
-    ...(isSecret ? [found("secret-in-file", position, key, `${key} holds a secret`)] : []),
+    ...secretsOf(text, position),
   ];
 }
 

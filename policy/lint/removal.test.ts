@@ -44,7 +44,13 @@ const end = (option: string, scope: "guest" | "cluster") =>
         "+six",
         "+void",
         "+management",
-        ...(scope === "guest" ? ["guest/net", "+guest/own", "+ipfilter-net0", "+guest/lan"] : ["+guest/own"]),
+        "dc/net",
+        "dc/near",
+        "guest/near",
+        "+guest/spare",
+        ...(scope === "guest"
+          ? ["guest/net", "dc/far", "+dc/own", "+guest/own", "+ipfilter-net0", "+guest/lan"]
+          : ["guest/net", "+guest/lan", "+guest/own"]),
       ).map((value) => `${option} ${value}`),
       weight: 5,
     },
@@ -135,6 +141,9 @@ const whole = (...parts: fc.Arbitrary<string>[]) =>
 
 const SETS = `[ALIASES]
 net 10.1.0.0/16
+near 10.9.0.0/16
+[IPSET spare]
+10.9.9.9
 [IPSET lan]
 10.0.0.0/8
 !10.1.0.0/16
@@ -143,7 +152,8 @@ net 10.1.0.0/16
 2001:db8::/32
 [IPSET void]
 !10.0.0.0/8`;
-const OWN = "[ALIASES]\nnet 172.16.1.0/24\n[IPSET own]\n10.1.2.3\n2001:db8::/64\n[IPSET lan]\n172.16.1.0/24";
+const OWN =
+  "[ALIASES]\nnet 172.16.1.0/24\nfar 10.9.9.9\n[IPSET own]\n10.1.2.3\n2001:db8::/64\n[IPSET lan]\n172.16.1.0/24";
 
 const group = (name: string) => section(`GROUP ${name}`, lines("group", 3));
 const clusterFile = whole(
@@ -214,7 +224,10 @@ const PLACES = ["host", "outside", "100", "100i1", "101", "200"] as const;
 const WAYS = PLACES.flatMap((from) => PLACES.map((to) => ({ from, to })));
 
 /** Packets that the rule itself asks for, from everywhere to everywhere; the numbers choose some of the many. */
-function flowsFor({ rule, scope }: Idle, numbers: readonly number[]): readonly Flow[] {
+function flowsFor(
+  { rule, scope }: Pick<Idle, "rule" | "scope">,
+  numbers: readonly number[],
+): readonly Flow[] {
   const asked = readRule(rule, scope).matches;
   const own = PACKETS.filter(({ packet }) =>
     asked.some((match) => matches(match, packet, match.device ?? "")),
@@ -297,4 +310,48 @@ test("without the rules that are called without effect, one or all, every packet
     { numRuns: 200 },
   );
   for (const id of WITHOUT_EFFECT) assert.ok((seen.get(id) ?? 0) > 10, `${id}: ${seen.get(id)} cases`);
+});
+
+const NAMES = new Set(["unused-alias", "unused-set", "unused-group"]);
+
+/** The texts without what a finding stands at: an alias's line, or a section up to the next. */
+function textsWithout(
+  texts: FirewallTexts,
+  { lint: id, position: { file, line } }: LintFinding,
+): FirewallTexts {
+  const all = (texts[file] ?? "").split("\n");
+  const next = all.findIndex((each, index) => index >= line && each.startsWith("["));
+  const end = id === "unused-alias" ? line : next < 0 ? all.length : next;
+  return { ...texts, [file]: [...all.slice(0, line - 1), ...all.slice(end)].join("\n") };
+}
+
+test("without an alias, a set or a group that is called unused, read again, every packet is decided as before", () => {
+  const seen = new Map<string, number>();
+  const numbers = fc.array(fc.nat({ max: 1_000_000 }), { minLength: 6, maxLength: 6 });
+  fc.assert(
+    fc.property(files, numbers, (texts, chosen) => {
+      const node = generalNode(texts);
+      const flows = new Ground(node).places.flatMap(({ rules: all, scope }) =>
+        all.flatMap((rule) =>
+          (rule.type === "in" || rule.type === "out") &&
+          /[+/]|net|near|far/.test(`${rule.source} ${rule.dest}`)
+            ? flowsFor({ rule, scope }, chosen)
+            : [],
+        ),
+      );
+      const before = flows.map((flow) => said(node, flow));
+      const { findings } = lint(node, { kind: "proxmox", notes: [] });
+      for (const finding of findings.filter(({ lint: id }) => NAMES.has(id))) {
+        seen.set(finding.lint, (seen.get(finding.lint) ?? 0) + 1);
+        const changed = generalNode(textsWithout(texts, finding));
+        assert.deepEqual(
+          flows.map((flow) => said(changed, flow)),
+          before,
+          finding.message,
+        );
+      }
+    }),
+    { numRuns: 100 },
+  );
+  for (const id of NAMES) assert.ok((seen.get(id) ?? 0) > 10, `${id}: ${seen.get(id)} cases`);
 });

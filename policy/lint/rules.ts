@@ -2,7 +2,7 @@ import type { Rule } from "../estate.ts";
 import type { ForwardRule } from "../proxmox/file.ts";
 import { isIcmp } from "../rule.ts";
 import { ruleLine } from "../rule-line.ts";
-import { found, type LintFinding } from "./finding.ts";
+import { found, type LintFinding, secretsOf } from "./finding.ts";
 import { type Ground, knownNics, type Place } from "./ground.ts";
 import type { Reach, Understood } from "./reach.ts";
 import { wrongEnds } from "./wrong-end.ts";
@@ -12,13 +12,19 @@ export function ruleLints(ground: Ground): readonly LintFinding[] {
   return ground.places.flatMap((place) =>
     place.rules.flatMap((rule) => {
       const line = ruleLine(rule);
-      if (!rule.enabled) return [found("disabled-rule", rule.position, line, `"${line}" is switched off`)];
-      if (rule.type === "group") return [];
+      const secrets = secretsOf(rule.comment ?? "", rule.position);
+      if (!rule.enabled)
+        return [...secrets, found("disabled-rule", rule.position, line, `"${line}" is switched off`)];
+      if (rule.type === "group") return secrets;
       const { position } = rule;
       if (rule.type === "forward")
-        return [found("forward-rule", position, line, `"${line}" has no effect: it is of type forward`)];
+        return [
+          ...secrets,
+          found("forward-rule", position, line, `"${line}" has no effect: it is of type forward`),
+        ];
       const understood = ground.understood(rule);
       return [
+        ...secrets,
         ...commentLints(rule, line),
         ...anyToAny(rule, line, place, understood),
         ...zeros(rule, line, understood),

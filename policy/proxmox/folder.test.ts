@@ -136,3 +136,17 @@ test("the host's address in /etc/network/interfaces", () => {
   ];
   for (const [text, expected] of rows) assert.deepEqual(parseInterfaces(text), expected, text);
 });
+
+test("a guest that is called as a place, or as another guest's id, is told with its .conf", () => {
+  const { notes } = parse({
+    "cluster.fw": CLUSTER,
+    "101.conf": `hostname: wan\n${CONTAINER}`,
+    "102.conf": `name: 101\n${MACHINE}`,
+    "103.conf": `name: web\n${MACHINE}`,
+    interfaces: INTERFACES,
+  });
+  assert.deepEqual(
+    notes.map(({ message, position }) => `${position.file}: ${message.split(",")[0]}`),
+    ["101.conf: the name of guest 101", "102.conf: the name of guest 102"],
+  );
+});

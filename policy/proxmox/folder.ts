@@ -1,6 +1,7 @@
 import type { Note, Position } from "../estate.ts";
 import { macOf, networkOf } from "../guest.ts";
 import { remark } from "../note.ts";
+import { placeNameNotes } from "../place-name.ts";
 import { comparePositions } from "../position.ts";
 import { parseCorosync } from "./corosync.ts";
 import {
@@ -52,9 +53,16 @@ export function parseFolder(texts: FolderTexts, folder: string, nodeName?: strin
   const { host, note: assumedHost } = known ? { host: known } : assumeHost(layout, cluster);
   if (assumedHost) notes.push(assumedHost);
   const corosync = corosyncOf(layout, host, notes);
+  const names = namesOf(layout);
+  const named = [...names].map(([id, name]) => ({
+    id,
+    name,
+    position: startOf(layout.hardware.get(id)?.path ?? ""),
+  }));
+  notes.push(...placeNameNotes(named));
   return {
     node: { host, nics, cluster, hostFile, guests, ...(corosync && { corosync }) },
-    names: namesOf(layout),
+    names,
     ignored: [...ignored, ...files.flatMap((file) => file.ignored)].sort((a, b) =>
       comparePositions(a.position, b.position),
     ),

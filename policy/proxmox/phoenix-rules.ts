@@ -6,6 +6,7 @@ import type { Match } from "../match.ts";
 import { icmpKind, icmpName } from "../names.ts";
 import { isIcmp, readRule } from "../rule.ts";
 import { ruleLine } from "../rule-line.ts";
+import { REDACTED, redactedKeys } from "../secret.ts";
 import type { FirewallRule, Group, GroupUse } from "./file.ts";
 import type { Omission } from "./omission.ts";
 import { parseReference, type RuleScope } from "./scope.ts";
@@ -57,6 +58,14 @@ export function phoenixRules(rules: readonly FirewallRule[], owner: RuleOwner): 
   );
 }
 
+/** What is written is what was read: without the secret. */
+function redactedComment(rule: FirewallRule): readonly Omission[] {
+  const keys = redactedKeys(rule.comment ?? "");
+  if (keys.length === 0) return [];
+  const reason = `the value of ${keys.join(", ")} in its comment is a secret: it is written as ${REDACTED}`;
+  return [{ text: ruleLine(rule), reason, position: rule.position, decides: false }];
+}
+
 /** Takes from the budget what the rules become with their groups; what sets make more of is taken where it is known. */
 export function takeRules(
   rules: readonly FirewallRule[],
@@ -96,7 +105,9 @@ function ofRule(rule: PlainRule, scope: RuleScope, isActive: boolean, budget: Ru
   const excess = excessIn(matches);
   if (excess !== undefined) return omitted(rule, excess, isActive && rule.enabled);
   const rules = expand(spelled, matches, budget);
-  return rules.length > 0 ? { rules, omissions: [] } : omitted(rule, "no packet matches it");
+  return rules.length > 0
+    ? { rules, omissions: redactedComment(rule) }
+    : omitted(rule, "no packet matches it");
 }
 
 /** Proxmox takes an ICMP type as a port too; Phoenix JSON takes ports only where there are any. */
