@@ -9,7 +9,7 @@ import { linkLocalOf } from "./proxmox/link-local.ts";
 import type { Nic, Node } from "./proxmox/node.ts";
 import { type GuestOptions, guestOptions } from "./proxmox/options.ts";
 import type { RuleScope } from "./proxmox/scope.ts";
-import { resolvedSet } from "./rule.ts";
+import { resolvedSet } from "./rule-end.ts";
 import { type Direction, dhcpLines, discoveryLines } from "./standing.ts";
 
 /** A NIC's chains, `TAP-IN` and `TAP-OUT`. One that is absent could not be written: nothing filters that direction. */

@@ -4,7 +4,7 @@ import { chainOf, declaredLines, type GroupChains, policyOf } from "./generate.t
 import type { Family } from "./ip.ts";
 import { localNetworkOf, type Node } from "./proxmox/node.ts";
 import { clusterOptions, hostOptions } from "./proxmox/options.ts";
-import { resolvedSet } from "./rule.ts";
+import { resolvedSet } from "./rule-end.ts";
 import {
   corosyncLines,
   type Direction,

@@ -1,18 +1,11 @@
-import { type AddressSet, addressSet, parseSetNetwork, type SetNetwork } from "./address-set.ts";
 import type { Rule } from "./estate.ts";
-import { type Family, type IpSpan, parseSpan, parseSpanRange } from "./ip.ts";
+import type { Family } from "./ip.ts";
 import { macroMatches } from "./macros.ts";
 import type { Match, PortSpan } from "./match.ts";
 import { type IcmpKind, icmpKind, protocolNumber } from "./names.ts";
-import { type ForwardRule, type IpSet, NO_DEFINITIONS } from "./proxmox/file.ts";
-import {
-  isDefined,
-  parseReference,
-  type Reference,
-  type RuleScope,
-  resolveAlias,
-  resolveSet,
-} from "./proxmox/scope.ts";
+import type { ForwardRule } from "./proxmox/file.ts";
+import type { RuleScope } from "./proxmox/scope.ts";
+import { MIXED_FAMILIES, type Problems, ruleEnd } from "./rule-end.ts";
 import { servicePort } from "./services.ts";
 
 /**
@@ -27,12 +20,6 @@ export interface Reading {
 }
 
 type Fields = Pick<Rule, "proto" | "source" | "dest" | "port" | "sport" | "iface" | "icmpType">;
-
-/** What reading found so far. */
-interface Problems {
-  readonly errors: string[];
-  readonly failures: string[];
-}
 
 const WITH_PORTS = new Set(["tcp", "6", "udp", "17", "sctp", "132", "dccp", "33", "udplite", "136"]);
 const ICMP_FAMILY: Readonly<Record<string, Family>> = { icmp: 4, icmpv6: 6, "ipv6-icmp": 6 };
@@ -111,8 +98,8 @@ function combine(rule: Rule | ForwardRule, fixed: Fields, errors: string[]): Fie
 
 function matchOf(fields: Fields, fixed: Family | undefined, scope: RuleScope, problems: Problems): Match {
   const { errors } = problems;
-  const source = side(fields.source, "source", scope, problems);
-  const dest = side(fields.dest, "dest", scope, problems);
+  const source = ruleEnd(fields.source, "source", scope, problems);
+  const dest = ruleEnd(fields.dest, "dest", scope, problems);
   return compact({
     family: oneFamily([source.family, dest.family, fixed], fields.proto, errors),
     proto: protocol(fields.proto, errors),
@@ -128,61 +115,6 @@ function matchOf(fields: Fields, fixed: Family | undefined, scope: RuleScope, pr
   });
 }
 
-/** One end's condition. */
-interface Side {
-  readonly family?: Family | undefined;
-  readonly spans?: readonly IpSpan[] | undefined;
-  readonly set?: AddressSet | undefined;
-}
-
-function side(text: string | undefined, field: string, scope: RuleScope, problems: Problems): Side {
-  if (text === undefined) return {};
-  const reference = parseReference(text);
-  if (!reference) return literal(text, field, problems.errors);
-  if (!isDefined(scope, reference)) {
-    problems.errors.push(`${field} ${text}: no such ${reference.kind === "set" ? "ipset" : "alias"}`);
-    return {};
-  }
-  const found = reference.kind === "set" ? ofSet(reference, scope) : ofAlias(reference, scope);
-  if (!found) problems.failures.push(`${field} ${text} is not defined in that scope`);
-  return found ?? {};
-}
-
-function ofAlias(reference: Reference, scope: RuleScope): Side | undefined {
-  const network = parseSetNetwork(resolveAlias(scope, reference)?.cidr ?? "");
-  return network && { family: network.family, spans: [network] };
-}
-
-function ofSet(reference: Reference, scope: RuleScope): Side | undefined {
-  const found = resolveSet(scope, reference);
-  return (
-    found && {
-      set: resolvedSet(found.set, found.owner === "guest" ? scope : { ...scope, guest: NO_DEFINITIONS }),
-    }
-  );
-}
-
-/** The last reading of a set: a hundred thousand rules may name one of a thousand entries. */
-const RESOLVED = new WeakMap<IpSet, Pick<RuleScope, "dc" | "guest"> & { readonly set: AddressSet }>();
-
-/** A declared set with its aliases resolved; an entry whose alias its scope does not have is left out. */
-export function resolvedSet(declared: IpSet, scope: RuleScope): AddressSet {
-  const { dc, guest } = scope;
-  const known = RESOLVED.get(declared);
-  if (known && known.dc === dc && known.guest === guest) return known.set;
-  const set = addressSet(
-    declared.name,
-    declared.entries.flatMap(({ address, nomatch }): readonly SetNetwork[] => {
-      const reference = parseReference(address);
-      const text = reference ? resolveAlias(scope, reference)?.cidr : address;
-      const network = parseSetNetwork(text ?? "", nomatch);
-      return network ? [network] : [];
-    }),
-  );
-  RESOLVED.set(declared, { dc, ...(guest && { guest }), set });
-  return set;
-}
-
 /** `0` and `ip` are any protocol; `all` is refused. */
 function protocol(text: string | undefined, errors: string[]): number | undefined {
   if (!present(text) || text === "ip") return undefined;
@@ -191,19 +123,6 @@ function protocol(text: string | undefined, errors: string[]): number | undefine
   return number;
 }
 
-function literal(text: string, field: string, errors: string[]): Side {
-  const range = parseSpanRange(text);
-  const spans = range ? [range] : text.split(",").map((part) => parseSpan(part));
-  const known = spans.filter((span) => span !== undefined);
-  if (known.length < spans.length)
-    errors.push(`${field} ${text} is no address, network without host bits, range, or list of these`);
-  const families = new Set(known.map(({ family }) => family));
-  if (families.size > 1) errors.push(MIXED);
-  return { family: known[0]?.family, spans: known };
-}
-
-const MIXED = "IPv4 and IPv6 in one rule";
-
 function oneFamily(
   ends: readonly (Family | undefined)[],
   proto: string | undefined,
@@ -211,7 +130,7 @@ function oneFamily(
 ): Family | undefined {
   const icmpFamily = proto === undefined ? undefined : ICMP_FAMILY[proto];
   const families = new Set([...ends, icmpFamily].filter((family) => family !== undefined));
-  if (families.size > 1) errors.push(MIXED);
+  if (families.size > 1) errors.push(MIXED_FAMILIES);
   return [...families][0];
 }
 

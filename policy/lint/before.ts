@@ -5,7 +5,7 @@ import { ICMPV6, packetOf, UDP } from "../packet.ts";
 import type { FirewallFile } from "../proxmox/file.ts";
 import type { Nic, Node } from "../proxmox/node.ts";
 import { guestOptions, hostOptions } from "../proxmox/options.ts";
-import { resolvedSet } from "../rule.ts";
+import { resolvedSet } from "../rule-end.ts";
 import type { Direction, Place } from "./ground.ts";
 import type { Reach } from "./reach.ts";
 import { overlaps, regionOf, regionOfSet } from "./region.ts";

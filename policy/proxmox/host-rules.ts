@@ -1,7 +1,7 @@
 import { addressSet, type AddressSet, parseSetNetwork, type SetNetwork } from "../address-set.ts";
 import { cidrsOfSet } from "../cidr-list.ts";
 import type { Position, Rule } from "../estate.ts";
-import { resolvedSet } from "../rule.ts";
+import { resolvedSet } from "../rule-end.ts";
 import { ruleLine } from "../rule-line.ts";
 import type { FirewallFile } from "./file.ts";
 import { localNetworkOf, type Node } from "./node.ts";
