@@ -1,27 +1,17 @@
 import { type FlowKey, countFlows, parseFlowKey } from "../probes/flow-key.ts";
-import type { Account, PacketOutcome } from "../probes/observation.ts";
+import { type Account, PacketOutcome } from "../probes/observation.ts";
 import { seconds } from "./progress.ts";
 import type { Disagreement, PairResult, SweepResult } from "./sweep-result.ts";
 
 /** Of a long list of flow keys so many are printed; `--json` has all. */
 const MOST_KEYS = 12;
 const MOST_DISAGREEMENTS = 20;
-/** In the order in which they are told; `dropped` and `rejected` have their accounts below. */
-const OUTCOMES: readonly PacketOutcome[] = [
-  "delivered",
-  "no-listener",
-  "rejected",
-  "dropped",
-  "no-route",
-  "unknown",
-];
-
 /** One pair for a person: each outcome with its flows or its accounts, then the comparison with the model. */
 export function pairText(pair: PairResult): string {
   const { agreed, disagreements, elsewhere } = pair;
   return [
     askedText(pair),
-    ...OUTCOMES.flatMap((outcome) => outcomeLines(pair, outcome)),
+    ...PacketOutcome.options.flatMap((outcome) => outcomeLines(pair, outcome)),
     `  ${"as the model says".padEnd(17)} ${count(agreed).padStart(11)}`,
     ...disagreements.slice(0, MOST_DISAGREEMENTS).flatMap(disagreementLines),
     ...(disagreements.length > MOST_DISAGREEMENTS

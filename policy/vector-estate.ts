@@ -110,7 +110,8 @@ function guestOfVector(
   };
 }
 
-const WITHOUT_SERVICES = {
+/** The rest of an estate of which only the firewall is known. */
+export const WITHOUT_SERVICES = {
   generation: "older",
   files: [],
   routes: [],
