@@ -7,6 +7,7 @@ import { holdLab } from "../lab/record.ts";
 import type { Estate } from "../policy/estate.ts";
 import { readEstate } from "../policy/read.ts";
 import { shown } from "../reports/text.ts";
+import { tellAside } from "./aside.ts";
 import { parseArguments } from "./arguments.ts";
 import { labNameOf, REFERENCE_FOLDER, requireLabName } from "./labs.ts";
 import { seconds } from "./progress.ts";
@@ -36,7 +37,7 @@ export async function run(args: string[]): Promise<number> {
   const name = values.lab === undefined ? labNameOf(folder) : requireLabName("converge", values.lab);
   const estate = readEstate(folder);
   const programs = programsOf(await setup());
-  using _held = await holdLab(name, say);
+  using _held = await holdLab(name, tellAside);
   const steps = await converge(estate, name, programs);
   const done = steps.length === 0 ? "nothing to do: it is what the files say" : `${steps.length} steps`;
   console.log(`lab ${name}: ${done}, ${seconds(performance.now() - startedAt)}`);
@@ -61,7 +62,7 @@ async function converge(estate: Estate, name: string, programs: Programs): Promi
 async function wholeLab(name: string): Promise<Lab | undefined> {
   const lab = standingLabs().find((each) => each.name === name);
   if (!lab || !isUnfinished(lab)) return lab;
-  say(`lab ${name} was left half-converged by a phx that failed or was killed: it is built anew`);
+  tellAside(`lab ${name} was left half-converged by a phx that failed or was killed: it is built anew`);
   await destroyLab(lab);
   return undefined;
 }
@@ -72,8 +73,4 @@ function tell({ action, resource, why }: Step, durationMs: number): void {
   const reason = action === "create" ? "" : `  ${why}`;
   const line = `${MARK[action]} ${resource.key.padEnd(44)} ${durationMs.toFixed(0).padStart(5)} ms${reason}`;
   console.log(shown(line, Number.POSITIVE_INFINITY));
-}
-
-function say(line: string): void {
-  process.stderr.write(`phx: ${line}\n`);
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { FAULTS } from "../errors.ts";
-import { shownMessage } from "../reports/text.ts";
+import { tellAside } from "./aside.ts";
 import { describeError } from "./fault.ts";
 
 /** A file of this folder that is a verb. */
@@ -160,7 +160,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   const verb = await entry.load();
   const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   if (flags.includes("--help") || flags.includes("-h")) return print(verb.help);
-  if (entry.acts) await (await import("./sweep-labs.ts")).sweep(complain);
+  if (entry.acts) await (await import("./sweep-labs.ts")).sweep(tellAside);
   return verb.run(args);
 }
 
@@ -169,15 +169,11 @@ function print(text: string): number {
   return 0;
 }
 
-function complain(line: string): void {
-  process.stderr.write(`phx: ${shownMessage(line)}\n`);
-}
-
 async function unknownVerb(name: string): Promise<number> {
   const { nearest } = await import("./nearest.ts");
   const near = nearest(name, Object.keys(VERBS));
   const hint = near === undefined ? "" : `Did you mean 'phx ${near}'? `;
-  complain(
+  tellAside(
     `${JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}...` : name)}: expected one of ${Object.keys(VERBS).join(", ")}, found no such verb. ${hint}${FAULTS.usage.remedy} [usage]`,
   );
   return FAULTS.usage.exit;
@@ -186,7 +182,7 @@ async function unknownVerb(name: string): Promise<number> {
 /** What was thrown, told on stderr, and its exit status. */
 function fail(error: unknown): number {
   const { lines, exit } = describeError(error, process.env["PHX_DEBUG"] === "1");
-  for (const line of lines) complain(line);
+  for (const line of lines) tellAside(line);
   return exit;
 }
 

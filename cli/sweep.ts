@@ -1,4 +1,5 @@
 import { countFlows } from "../probes/flow-key.ts";
+import { tellAside } from "./aside.ts";
 import { parseArguments } from "./arguments.ts";
 import { Meter } from "./progress.ts";
 import { setupNetwork } from "./setup.ts";
@@ -54,7 +55,7 @@ export async function run(args: string[]): Promise<number> {
   await setupNetwork();
   const evidence = values.evidence === undefined ? undefined : makeEvidenceFolder(values.evidence);
   const interrupted = new AbortController();
-  await using taken = await takeLab(subject, say);
+  await using taken = await takeLab(subject, tellAside);
   using _handler = onInterrupt(() => interrupted.abort());
   const wanted = pairs.reduce((sum, { keys }) => sum + countFlows(keys), 0);
   const meter = new Meter("sweep", wanted, "packets");
@@ -111,8 +112,4 @@ function onInterrupt(stop: () => void): Disposable {
     stop();
   });
   return { [Symbol.dispose]: restore };
-}
-
-function say(line: string): void {
-  process.stderr.write(`phx: ${line}\n`);
 }

@@ -4,6 +4,7 @@ import { type ReadVector, VectorFile, withNodes, type Worlds } from "../policy/v
 import { agrees } from "../policy/vectors.ts";
 import { Progress } from "./progress.ts";
 import { sample } from "./sample.ts";
+import { tellAside } from "./aside.ts";
 import { sweep } from "./sweep-labs.ts";
 import { countFound, emptyCount, type FileCount, totalOf } from "./vector-count.ts";
 import { linesOf } from "./vector-lines.ts";
@@ -38,7 +39,7 @@ export async function decideVectors(files: readonly string[], asked: Asked): Pro
   const timings = { readMs: performance.now() - since, modelMs: 0 };
   const { configurationsFound } = totalOf(counts);
   const chosen = asked.choice && chosenOf(configurationsFound, asked.choice);
-  if (asked.isLive) await sweep((line) => process.stderr.write(`phx: ${line}\n`));
+  if (asked.isLive) await sweep(tellAside);
   await using live = asked.isLive ? new Live(`vectors-${process.pid}`, asked.worlds) : undefined;
   await pace.step("decide", async () => {
     let index = 0;
