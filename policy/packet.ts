@@ -28,7 +28,8 @@ export interface Packet {
 }
 
 const PROTO_NUMBERS = { tcp: TCP, udp: UDP, icmp: ICMP } as const;
-const PORT_PROTOCOLS = new Set([TCP, UDP, 33, 132, 136]);
+/** TCP, UDP, DCCP, SCTP and UDP-Lite: the protocols with ports. */
+export const PORT_PROTOCOLS: ReadonlySet<number> = new Set([TCP, UDP, 33, 132, 136]);
 /** An ordinary client port, where the flow names none. */
 export const EPHEMERAL_PORT = 40000;
 
@@ -72,7 +73,7 @@ function flagsOf(flags: Flow["flags"]): number {
 }
 
 /** What conntrack calls a packet of which it knows no flow: nf_conntrack_proto_{icmp,icmpv6,tcp}.c, loose pickup. */
-function firstState(header: Pick<Packet, "proto" | "icmpType" | "flags">): ConntrackState {
+export function firstState(header: Pick<Packet, "proto" | "icmpType" | "flags">): ConntrackState {
   if (header.proto === ICMP) return [8, 13, 15, 17].includes(header.icmpType) ? "NEW" : "INVALID";
   if (header.proto === ICMPV6) return firstIcmpv6State(header.icmpType);
   if (header.proto !== TCP) return "NEW";
