@@ -63,6 +63,9 @@ export interface Chain {
   readonly marks: boolean;
 }
 
+/** Lines that a packet meets in order, and of a chain the default policy at their end. */
+export type Asked = Pick<Chain, "lines"> & Partial<Chain>;
+
 /** What stays on the packet from hop to hop: the mark 0x80000000. */
 export interface PathState {
   marked: boolean;
@@ -76,15 +79,19 @@ export interface HookContext {
   readonly state: PathState;
 }
 
-/** What a chain says: its first line that decides, else its default policy. */
-export function askChain(chain: Chain, packet: Packet, context: HookContext): Ruling {
-  const ruling = tryLines(chain.lines, packet, context) ?? applyPolicy(chain.policy, packet, context);
-  if (chain.marks && ruling.verdict === "accept") context.state.marked = true;
+/** What lines say: the first that decides, else the default policy where they have one. */
+export function askLines(
+  { lines, policy, marks }: Asked,
+  packet: Packet,
+  context: HookContext,
+): Ruling | undefined {
+  const ruling = tryLines(lines, packet, context) ?? (policy && applyPolicy(policy, packet, context));
+  if (marks && ruling?.verdict === "accept") context.state.marked = true;
   return ruling;
 }
 
 /** The first line that decides; undefined where none does. */
-export function tryLines(lines: readonly Line[], packet: Packet, context: HookContext): Ruling | undefined {
+function tryLines(lines: readonly Line[], packet: Packet, context: HookContext): Ruling | undefined {
   for (const line of lines) {
     const ruling = tryLine(line, packet, context);
     if (ruling) return ruling;
@@ -92,7 +99,8 @@ export function tryLines(lines: readonly Line[], packet: Packet, context: HookCo
   return undefined;
 }
 
-function tryLine(line: Line, packet: Packet, context: HookContext): Ruling | undefined {
+/** What a line decides; undefined where it does not. */
+export function tryLine(line: Line, packet: Packet, context: HookContext): Ruling | undefined {
   switch (line.kind) {
     case "match":
       return matches(line.match, packet, context.device) ? act(line, packet, context) : undefined;
@@ -130,7 +138,11 @@ function tryGroup(
 }
 
 /** The default policy, with the shared chain that it asks first. */
-function applyPolicy({ action, decider }: ChainPolicy, packet: Packet, { broadcasts }: HookContext): Ruling {
+export function applyPolicy(
+  { action, decider }: ChainPolicy,
+  packet: Packet,
+  { broadcasts }: Pick<HookContext, "broadcasts">,
+): Ruling {
   if (action === "ACCEPT") return { verdict: "accept", decider };
   const earlier = beforePolicy(action, packet, broadcasts);
   if (earlier) return withDecider(earlier, { ...decider, chain: earlier.chain, text: earlier.text });
@@ -151,7 +163,7 @@ function ownLine(ruling: ChainRuling | undefined): Ruling | undefined {
   return ruling && withDecider(ruling, { kind: "builtin", chain: ruling.chain, text: ruling.text });
 }
 
-/** A ruling of one of Proxmox's own lines. */
-export function builtin(verdict: "accept" | "drop", chain: string, text: string): Ruling {
-  return { verdict, decider: { kind: "builtin", chain, text } };
+/** One of Proxmox's own lines. */
+export function builtinLine(match: Match, action: "ACCEPT" | "DROP", chain: string, text: string): MatchLine {
+  return { kind: "match", match, action, decider: { kind: "builtin", chain, text } };
 }

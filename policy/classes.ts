@@ -1,4 +1,4 @@
-import type { Line, MatchLine } from "./chain.ts";
+import type { Asked, Line, MatchLine } from "./chain.ts";
 import { decide, pathOf } from "./decide.ts";
 import type { Estate } from "./estate.ts";
 import type { Decision, Flow, Place } from "./flow.ts";
@@ -6,7 +6,6 @@ import type { Family } from "./ip.ts";
 import { type Match, matches, type PortSpan } from "./match.ts";
 import { modelOf } from "./model.ts";
 import { EPHEMERAL_PORT, ICMP, ICMPV6, type Packet, packetOf, TCP, UDP } from "./packet.ts";
-import type { Asked } from "./passes.ts";
 import { addressOf } from "./place.ts";
 import { nodeOf } from "./proxmox/node.ts";
 import { sharedPorts } from "./shared-chains.ts";

@@ -1,4 +1,5 @@
 import { type AddressSet, setHolds } from "./address-set.ts";
+import type { ConntrackState } from "./flow.ts";
 import { type Family, type IpSpan, spansHold } from "./ip.ts";
 import type { Packet } from "./packet.ts";
 
@@ -25,6 +26,7 @@ export interface Match {
   readonly dports?: readonly PortSpan[];
   readonly icmpTypes?: readonly number[];
   readonly icmpCode?: number;
+  readonly states?: readonly ConntrackState[];
   /** The bridge (or lo) by which the packet enters the host, or leaves it. */
   readonly device?: string;
 }
@@ -44,6 +46,7 @@ export function matches(match: Match, packet: Packet, device: string): boolean {
     (match.sports === undefined || portsHold(match.sports, packet.sport)) &&
     (match.icmpTypes === undefined || match.icmpTypes.includes(packet.icmpType)) &&
     (match.icmpCode === undefined || match.icmpCode === packet.icmpCode) &&
+    (match.states === undefined || match.states.includes(packet.state)) &&
     (match.device === undefined || match.device === device)
   );
 }

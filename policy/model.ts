@@ -1,4 +1,4 @@
-import { type Cidr, contains, parseCidr, rangeOf } from "./address.ts";
+import { type Cidr, parseCidr, rangeOf } from "./address.ts";
 import type { Line } from "./chain.ts";
 import type { Position } from "./estate.ts";
 import { GroupChains } from "./generate.ts";
@@ -110,9 +110,4 @@ export function withManagement(node: Node): Node {
 /** What the host's routing table calls broadcast: the subnet's last address, loopback's, all ones, and 0.0.0.0. */
 function broadcastsOf(subnet: Cidr): Broadcasts {
   return new Set([0, 0x7fffffff, 0xffffffff, ...(subnet.prefixLength < 31 ? [rangeOf(subnet).last] : [])]);
-}
-
-/** Whether an address is of the node's own subnet. */
-export function isLocal(model: Model, ip: number | bigint): boolean {
-  return typeof ip === "number" && contains(model.subnet, ip);
 }

@@ -1,11 +1,12 @@
 import {
-  askChain,
-  builtin,
+  type Asked,
+  askLines,
+  builtinLine,
   type Chain,
-  type HookContext,
+  type Line,
+  type MatchLine,
   type PathState,
   type Ruling,
-  tryLines,
 } from "./chain.ts";
 import type { Hop, Place } from "./flow.ts";
 import type { Family } from "./ip.ts";
@@ -13,20 +14,48 @@ import { enableOf, type Model, type NicModel } from "./model.ts";
 import type { Packet } from "./packet.ts";
 import { guestOptions } from "./proxmox/options.ts";
 
-/** Lines that a packet meets in order, and the default policy at their end, where they have one. */
-export type Asked = Pick<Chain, "lines"> & Partial<Pick<Chain, "policy">>;
-
-/** One pass of the packet through a hook, and what that hook's chains say of a packet. */
-export interface Pass {
+/** What a hook asks, as data: `rule` reads it for a packet, and it can be read for all packets at once. */
+interface Questions {
   readonly hook: Hop["hook"];
   readonly where: string;
-  readonly rule: (packet: Packet, state: PathState) => Ruling;
-  /** The lines that `rule` may ask about a packet of a family. */
+  /** The bridge (or lo) by which the packet enters the host or leaves it; of other hooks nothing asks for it. */
+  readonly device: string;
+  /** The lines for a packet of a family, in order: the hook's own, then the chains'. */
   readonly asks: (family: Family) => readonly Asked[];
+  /** What holds where none of the lines decides and no policy ends them. */
+  readonly otherwise: (family: Family) => Ruling;
 }
 
-/** Of a pass that asks no line. */
-const NOTHING: Pass["asks"] = () => [];
+/** One pass of the packet through a hook, and what that hook says of a packet. */
+export interface Pass extends Questions {
+  readonly rule: (packet: Packet, state: PathState) => Ruling;
+}
+
+/** A pass that asks these questions, each made when first asked for. */
+export function passOf(model: Model, questions: Questions): Pass {
+  const { device } = questions;
+  const { broadcasts } = model;
+  const asks = byFamily(questions.asks);
+  const otherwise = byFamily(questions.otherwise);
+  const rule: Pass["rule"] = (packet, state) => {
+    const context = { device, broadcasts, state };
+    for (const asked of asks(packet.family)) {
+      const ruling = askLines(asked, packet, context);
+      if (ruling) return ruling;
+    }
+    return otherwise(packet.family);
+  };
+  return { ...questions, asks, otherwise, rule };
+}
+
+function byFamily<T>(make: (family: Family) => T): (family: Family) => T {
+  const made = new Map<Family, T>();
+  return (family) => {
+    const known = made.get(family) ?? make(family);
+    made.set(family, known);
+    return known;
+  };
+}
 
 export function output(model: Model, to: Place): Pass {
   const device = to === "host" ? "lo" : (model.nics.get(to)?.nic.bridge ?? model.node.host.bridge);
@@ -38,41 +67,39 @@ export function input(model: Model, sender: NicModel | undefined, lo?: "lo"): Pa
   return hostPass(model, "INPUT", "into the host", device);
 }
 
+/** PVEFW-HOST-IN and PVEFW-HOST-OUT: loopback or state, then their lines. */
 function hostPass(model: Model, hook: "INPUT" | "OUTPUT", where: string, device: string): Pass {
   if (!model.enabled) return unfiltered(model, where, OFF, hook);
   const direction = hook === "INPUT" ? "in" : "out";
-  const rule: Pass["rule"] = (packet, state) => {
-    const chain = model.families[packet.family].host?.[direction];
-    if (!chain) return hostIsOff(model);
-    return hostRuling(chain, packet, { device, broadcasts: model.broadcasts, state });
+  const asks: Pass["asks"] = (family) => {
+    const chain = model.families[family].host?.[direction];
+    if (!chain) return [];
+    return [{ lines: device === "lo" ? [loopback(chain.name)] : stateLines(chain.name) }, chain];
   };
-  const asks: Pass["asks"] = (family) => given(model.families[family].host?.[direction]);
-  return { hook, where, rule, asks };
+  return passOf(model, { hook, where, device, asks, otherwise: () => hostIsOff(model) });
 }
 
-/** PVEFW-HOST-IN and PVEFW-HOST-OUT: loopback, state, then their lines. */
-function hostRuling(chain: Chain, packet: Packet, context: HookContext): Ruling {
-  const { name } = chain;
-  if (context.device === "lo")
-    return { verdict: "accept", decider: { kind: "standing", chain: name, text: "loopback" } };
-  if (packet.state === "INVALID") return builtin("drop", name, "state INVALID");
-  if (isTracked(packet)) return builtin("accept", name, "state RELATED or ESTABLISHED");
-  return askChain(chain, packet, context);
+function loopback(chain: string): MatchLine {
+  return {
+    kind: "match",
+    match: {},
+    action: "ACCEPT",
+    decider: { kind: "standing", chain, text: "loopback" },
+  };
 }
 
-function isTracked({ state }: Packet): boolean {
-  return state === "ESTABLISHED" || state === "RELATED";
+function stateLines(chain: string, allowInvalid = false): readonly Line[] {
+  return [
+    ...(allowInvalid ? [] : [builtinLine({ states: ["INVALID"] }, "DROP", chain, "state INVALID")]),
+    builtinLine({ states: ["RELATED", "ESTABLISHED"] }, "ACCEPT", chain, "state RELATED or ESTABLISHED"),
+  ];
 }
 
 /** A pass through PVEFW-FORWARD: its own two lines, then what hangs on the port's firewall bridge. */
-function forward(model: Model, where: string, beyond: Pass["rule"], asks = NOTHING): Pass {
-  const rule: Pass["rule"] = (packet, state) => {
-    if (packet.state === "INVALID" && !model.allowInvalid)
-      return builtin("drop", "PVEFW-FORWARD", "state INVALID");
-    if (isTracked(packet)) return builtin("accept", "PVEFW-FORWARD", "state RELATED or ESTABLISHED");
-    return beyond(packet, state);
-  };
-  return { hook: "FORWARD", where, rule, asks };
+function forward(model: Model, where: string, beyond: Pick<Questions, "asks" | "otherwise">): Pass {
+  const own = { lines: stateLines("PVEFW-FORWARD", model.allowInvalid) };
+  const asks: Pass["asks"] = (family) => [own, ...beyond.asks(family)];
+  return passOf(model, { hook: "FORWARD", where, device: "", asks, otherwise: beyond.otherwise });
 }
 
 /** Over a bridge or between two, past ports that are no firewall bridge's: only PVEFW-FORWARD's first lines. */
@@ -81,36 +108,25 @@ export function across(model: Model, sender: NicModel | undefined, target: NicMo
   const to = target?.nic.bridge ?? model.node.host.bridge;
   const where = from === to ? `across ${from}` : `routed from ${from} to ${to}`;
   if (!model.enabled) return unfiltered(model, where, OFF);
-  return forward(model, where, () => builtin("accept", "PVEFW-FORWARD", `no guest's chain hangs on ${to}`));
+  const text = `no guest's chain hangs on ${to}`;
+  const decider = { kind: "builtin", chain: "PVEFW-FORWARD", text } as const;
+  return forward(model, where, { asks: () => [], otherwise: () => ({ verdict: "accept", decider }) });
 }
 
 export function outOf(model: Model, sender: NicModel): Pass {
-  const where = `out of ${nameOf(sender)}`;
-  const rule: Pass["rule"] = (packet, state) => {
-    const { out, failure } = model.families[packet.family].guests.get(sender.nic.place) ?? {};
-    return out ? askNic(model, out, packet, state) : nothingFilters(model, sender, failure);
-  };
-  const asks: Pass["asks"] = (family) => given(model.families[family].guests.get(sender.nic.place)?.out);
-  return guestPass(model, sender, where, rule, asks);
+  const chainsOf = (family: Family) => model.families[family].guests.get(sender.nic.place);
+  return guestPass(model, sender, `out of ${nameOf(sender)}`, {
+    asks: (family) => given(chainsOf(family)?.out),
+    otherwise: (family) => nothingFilters(model, sender, chainsOf(family)?.failure),
+  });
 }
 
 export function into(model: Model, target: NicModel): Pass {
-  const where = `into ${nameOf(target)}`;
-  const rule: Pass["rule"] = (packet, state) => {
-    const { common, guests } = model.families[packet.family];
-    const context = { device: target.nic.bridge, broadcasts: model.broadcasts, state };
-    const early = tryLines(common, packet, context);
-    if (early) return early;
-    const chains = guests.get(target.nic.place) ?? {};
-    return chains.in
-      ? askNic(model, chains.in, packet, state)
-      : nothingFilters(model, target, chains.failure);
-  };
-  const asks: Pass["asks"] = (family) => {
-    const { common, guests } = model.families[family];
-    return [{ lines: common }, ...given(guests.get(target.nic.place)?.in)];
-  };
-  return guestPass(model, target, where, rule, asks);
+  const chainsOf = (family: Family) => model.families[family].guests.get(target.nic.place);
+  return guestPass(model, target, `into ${nameOf(target)}`, {
+    asks: (family) => [{ lines: model.families[family].common }, ...given(chainsOf(family)?.in)],
+    otherwise: (family) => nothingFilters(model, target, chainsOf(family)?.failure),
+  });
 }
 
 function given(chain: Chain | undefined): readonly Chain[] {
@@ -121,17 +137,10 @@ function guestPass(
   model: Model,
   nic: NicModel,
   where: string,
-  beyond: Pass["rule"],
-  asks: Pass["asks"],
+  beyond: Pick<Questions, "asks" | "otherwise">,
 ): Pass {
   if (!model.enabled) return unfiltered(model, where, OFF);
-  if (nic.nic.flagged) return forward(model, where, beyond, asks);
-  const open = nothingFilters(model, nic);
-  return { hook: "FORWARD", where, rule: () => open, asks: NOTHING };
-}
-
-function askNic(model: Model, chain: Chain, packet: Packet, state: PathState): Ruling {
-  return askChain(chain, packet, { device: "", broadcasts: model.broadcasts, state });
+  return nic.nic.flagged ? forward(model, where, beyond) : open(model, where, nothingFilters(model, nic));
 }
 
 /** `guest 101`, or `guest 100 (net1)`. */
@@ -168,6 +177,15 @@ function hostIsOff({ node: { hostFile } }: Model): Ruling {
 
 export function unfiltered(model: Model, where: string, text: string, hook: Hop["hook"] = "FORWARD"): Pass {
   const position = enableOf(model.node.cluster);
-  const decider = { kind: "unfiltered", chain: "none", text, position } as const;
-  return { hook, where, rule: () => ({ verdict: "accept", decider }), asks: NOTHING };
+  return open(
+    model,
+    where,
+    { verdict: "accept", decider: { kind: "unfiltered", chain: "none", text, position } },
+    hook,
+  );
+}
+
+/** A pass that asks nothing. */
+function open(model: Model, where: string, ruling: Ruling, hook: Hop["hook"] = "FORWARD"): Pass {
+  return passOf(model, { hook, where, device: "", asks: () => [], otherwise: () => ruling });
 }
