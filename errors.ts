@@ -31,6 +31,11 @@ export const FAULTS = {
     exit: 2,
     remedy: "Write the line as phx vectors --help tells.",
   },
+  "revision-unknown": {
+    exit: 2,
+    remedy:
+      "Give a folder, or a revision that 'git rev-parse' knows; a shallow clone has only its last ones.",
+  },
   "run-missing": { exit: 2, remedy: "Give a folder of reports/out that holds a run.json." },
   "run-invalid": { exit: 2, remedy: "Give a run.json that phx wrote." },
   "lab-missing": { exit: 2, remedy: "Run 'phx converge DIR' first, or name one of those found." },
@@ -56,6 +61,8 @@ export const FAULTS = {
   },
   "component-build": { exit: 3, remedy: "Read the build's output above, then run 'phx setup' again." },
   "component-missing": { exit: 3, remedy: "Run 'phx setup'." },
+  "git-missing": { exit: 3, remedy: "Install git, or give two folders." },
+  "git-failed": { exit: 3, remedy: "Read git's own message." },
   "lab-start": { exit: 3, remedy: "Run 'phx doctor' and read what the kernel lacks." },
   "lab-busy": { exit: 3, remedy: "Wait for the other phx, or choose another name with --lab." },
   "lab-gone": { exit: 3, remedy: "The lab was destroyed while in use: run the command again." },

@@ -8,14 +8,19 @@ import {
   readFileSync,
   readlinkSync,
   type Stats,
+  statSync,
 } from "node:fs";
+import { resolve } from "node:path";
 import { HarnessError } from "../errors.ts";
+import type { FileTree } from "./file-tree.ts";
 
 /** Real files have a few dozen KiB; this holds 100,000 rules. */
 export const MOST_BYTES = 32 * 1024 * 1024;
 
-/** An unreadable folder has no entries: another may hold the files. */
-export function entriesOf(folder: string) {
+/** The file system. Links to regular files are followed, those to folders only where one is named itself. */
+export const DISK: FileTree = { resolve, entriesOf, linkTarget, readRegularFile, whyNoFolder };
+
+function entriesOf(folder: string) {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch {
@@ -23,8 +28,7 @@ export function entriesOf(folder: string) {
   }
 }
 
-/** What a symbolic link names; undefined where there is none. */
-export function linkTarget(path: string): string | undefined {
+function linkTarget(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch {
@@ -32,11 +36,17 @@ export function linkTarget(path: string): string | undefined {
   }
 }
 
-/**
- * A regular file's bytes; links to one are followed.
- * @throws HarnessError (`estate-missing`, `estate-unreadable`) for anything else, and for more than 32 MiB.
- */
-export function readRegularFile(path: string): Buffer {
+function whyNoFolder(path: string): string | undefined {
+  try {
+    if (!statSync(path).isDirectory()) return "a file";
+    readdirSync(path);
+    return undefined;
+  } catch (error) {
+    return describeCause(error);
+  }
+}
+
+function readRegularFile(path: string): Buffer {
   try {
     return readOpened(path);
   } catch (error) {

@@ -1,18 +1,10 @@
 import { basename, join } from "node:path";
 import { HarnessError, HarnessErrors } from "../errors.ts";
 import type { Note, Position, SourceFile } from "./estate.ts";
+import type { FileTree } from "./file-tree.ts";
 import { remark } from "./note.ts";
 import { type ProxmoxFolder, parseFolder } from "./proxmox/folder.ts";
-import {
-  decodeStrictly,
-  entriesOf,
-  linkTarget,
-  readRegularFile,
-  sha256Of,
-  tooLarge,
-  validPrefix,
-  MOST_BYTES,
-} from "./read-file.ts";
+import { DISK, decodeStrictly, MOST_BYTES, sha256Of, tooLarge, validPrefix } from "./read-file.ts";
 import { redactLines } from "./secret.ts";
 
 /** A folder of Proxmox's own files, read. */
@@ -29,9 +21,9 @@ const HARDWARE_FOLDERS = ["lxc", "qemu-server"];
 const MOST_LINES = 1_000_000;
 
 /** Whether rule files lie in the folder itself or in its `firewall/`. */
-export function isProxmoxFolder(folder: string): boolean {
+export function isProxmoxFolder(folder: string, tree: FileTree = DISK): boolean {
   return [folder, join(folder, "firewall")].some((each) =>
-    entriesOf(each).some(({ name }) => RULES.test(name)),
+    tree.entriesOf(each).some(({ name }) => RULES.test(name)),
   );
 }
 
@@ -39,25 +31,25 @@ export function isProxmoxFolder(folder: string): boolean {
  * Reads a folder of .fw files, flat or as /etc/pve has them. In the latter `local` names the node where nothing else does.
  * @throws HarnessError (exit 2) for a file that can't be read, or several nodes of which none is named.
  */
-export function readProxmox(folder: string, nodeName?: string): ProxmoxDeclaration {
+export function readProxmox(folder: string, nodeName?: string, tree: FileTree = DISK): ProxmoxDeclaration {
   const notes: Note[] = [];
   const errors: HarnessError[] = [];
-  const read = pathsIn(folder).flatMap((path) => readText(folder, path, notes, errors));
+  const read = pathsIn(tree, folder).flatMap((path) => readText({ tree, folder, notes, errors }, path));
   if (errors.length > 1) throw new HarnessErrors(errors);
   if (errors[0]) throw errors[0];
-  notes.push(...strangers(folder));
+  notes.push(...strangers(tree, folder));
   const total = read.reduce((sum, { bytes }) => sum + bytes, 0);
   if (total > MOST_BYTES) throw tooLarge(folder, total);
   const texts = new Map(read.map(({ name, text }) => [name, text]));
-  const parsed = parseFolder(texts, folder, nodeName ?? localNode(folder));
+  const parsed = parseFolder(texts, folder, nodeName ?? localNode(tree, folder));
   const files = read.map((file) => ({ ...file, text: shown(file) }));
   return { ...parsed, notes: [...notes, ...parsed.notes], folder, files };
 }
 
 /** Files that look like rules and have no name that Proxmox reads. */
-function strangers(folder: string): Note[] {
+function strangers(tree: FileTree, folder: string): Note[] {
   const paths = ["", "firewall"].flatMap((below) =>
-    entriesOf(join(folder, below)).map(({ name }) => ({ name, path: join(below, name) })),
+    tree.entriesOf(join(folder, below)).map(({ name }) => ({ name, path: join(below, name) })),
   );
   return paths
     .filter(({ name }) => /\.fw$/i.test(name) && !RULES.test(name))
@@ -70,9 +62,17 @@ function strangers(folder: string): Note[] {
     );
 }
 
-function readText(folder: string, name: string, notes: Note[], errors: HarnessError[]): SourceFile[] {
+/** A folder that is being read. */
+interface Reading {
+  readonly tree: FileTree;
+  readonly folder: string;
+  readonly notes: Note[];
+  readonly errors: HarnessError[];
+}
+
+function readText({ tree, folder, notes, errors }: Reading, name: string): SourceFile[] {
   try {
-    const bytes = readRegularFile(join(folder, name));
+    const bytes = tree.readRegularFile(join(folder, name));
     const text = redactLines(decode(name, bytes, notes));
     refuseLines(join(folder, name), text);
     return [{ name, bytes: bytes.length, sha256: sha256Of(bytes), text }];
@@ -83,19 +83,21 @@ function readText(folder: string, name: string, notes: Note[], errors: HarnessEr
   }
 }
 
-function localNode(folder: string): string | undefined {
-  const target = linkTarget(join(folder, "local"));
+function localNode(tree: FileTree, folder: string): string | undefined {
+  const target = tree.linkTarget(join(folder, "local"));
   return target === undefined ? undefined : basename(target);
 }
 
 /** Every file that says something, in an order that does not depend on the disk. */
-function pathsIn(folder: string): string[] {
+function pathsIn(tree: FileTree, folder: string): string[] {
   const named = (below: string, form: RegExp) =>
-    entriesOf(join(folder, below)).flatMap(({ name }) => (form.test(name) ? [join(below, name)] : []));
-  const nodes = entriesOf(join(folder, "nodes")).flatMap(({ name }) => [
-    ...named(join("nodes", name), /^(?:host\.fw|interfaces)$/),
-    ...HARDWARE_FOLDERS.flatMap((each) => named(join("nodes", name, each), HARDWARE)),
-  ]);
+    tree.entriesOf(join(folder, below)).flatMap(({ name }) => (form.test(name) ? [join(below, name)] : []));
+  const nodes = tree
+    .entriesOf(join(folder, "nodes"))
+    .flatMap(({ name }) => [
+      ...named(join("nodes", name), /^(?:host\.fw|interfaces)$/),
+      ...HARDWARE_FOLDERS.flatMap((each) => named(join("nodes", name, each), HARDWARE)),
+    ]);
   return [
     ...named("", RULES),
     ...named("", HARDWARE),

@@ -1,19 +1,12 @@
-import { readdirSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { HarnessError, HarnessErrors } from "../errors.ts";
 import type { Estate } from "./estate.ts";
+import type { FileTree } from "./file-tree.ts";
 import { FILE_NAMES } from "./files.ts";
 import { type FileText, loadEstate } from "./load.ts";
 import { describePosition, linesOf, positionAt } from "./position.ts";
 import { type Node, nodeOf } from "./proxmox/node.ts";
-import {
-  decodeStrictly,
-  describeCause,
-  entriesOf,
-  readRegularFile,
-  sha256Of,
-  validPrefix,
-} from "./read-file.ts";
+import { DISK, decodeStrictly, sha256Of, validPrefix } from "./read-file.ts";
 import { isProxmoxFolder, type ProxmoxDeclaration, readProxmox } from "./read-proxmox.ts";
 
 /** A checkout's root is 4 folders above its files. */
@@ -30,15 +23,15 @@ export type FolderDeclaration =
  * `firewall/`. `nodeName` chooses among the nodes of a cluster.
  * @throws HarnessError or HarnessErrors (exit 2); `estate-ambiguous` where both kinds lie there.
  */
-export function readDeclaration(folder: string, nodeName?: string): FolderDeclaration {
-  const root = resolve(folder);
-  const [phoenix] = candidatesBelow(root);
-  if (!isProxmoxFolder(root)) {
-    if (phoenix === undefined) throw missing(root, `${PHOENIX_FILES}, or Proxmox's .fw files`, EITHER);
-    const estate = readEstate(root);
+export function readDeclaration(folder: string, nodeName?: string, tree: FileTree = DISK): FolderDeclaration {
+  const root = tree.resolve(folder);
+  const [phoenix] = candidatesBelow(tree, root);
+  if (!isProxmoxFolder(root, tree)) {
+    if (phoenix === undefined) throw missing(tree, root, `${PHOENIX_FILES}, or Proxmox's .fw files`, EITHER);
+    const estate = readEstate(root, tree);
     return { kind: "phoenix", folder: estate.folder, estate, node: nodeOf(estate) };
   }
-  if (phoenix === undefined) return { kind: "proxmox", ...readProxmox(root, nodeName) };
+  if (phoenix === undefined) return { kind: "proxmox", ...readProxmox(root, nodeName, tree) };
   throw new HarnessError("estate-ambiguous", {
     subject: root,
     expected: "Phoenix files or Proxmox's .fw files",
@@ -51,11 +44,11 @@ const PHOENIX_FILES = `${FILE_NAMES.host}, ${FILE_NAMES.lxc} and ${FILE_NAMES.vm
 
 const EITHER = "Give the folder that holds the Phoenix files, or that with Proxmox's .fw files.";
 
-function missing(folder: string, expected: string, remedy?: string): HarnessError {
+function missing(tree: FileTree, folder: string, expected: string, remedy?: string): HarnessError {
   const detail = {
     subject: folder,
     expected,
-    actual: describeFolder(folder),
+    actual: describeFolder(tree, folder),
     ...(remedy !== undefined && { remedy }),
   };
   return new HarnessError("estate-missing", detail);
@@ -70,12 +63,12 @@ export function readNode(folder: string, nodeName?: string): Node {
  * The estate that a folder declares: the folder with the files itself, a checkout's root, or any folder between.
  * @throws HarnessError or HarnessErrors (exit 2) that tell all faults of all files at once.
  */
-export function readEstate(folder: string): Estate {
-  const found = findConfigFolder(resolve(folder));
+export function readEstate(folder: string, tree: FileTree = DISK): Estate {
+  const found = findConfigFolder(tree, tree.resolve(folder));
   const errors: HarnessError[] = [];
-  const read = (name: string) => readText(found, name, errors);
+  const read = (name: string) => readText(tree, found, name, errors);
   const [host, lxc, vm] = [read(FILE_NAMES.host), read(FILE_NAMES.lxc), read(FILE_NAMES.vm)];
-  const stacks = entriesOf(found).some((entry) => entry.name === FILE_NAMES.stacks)
+  const stacks = tree.entriesOf(found).some((entry) => entry.name === FILE_NAMES.stacks)
     ? read(FILE_NAMES.stacks)
     : undefined;
   if (errors.length > 1) throw new HarnessErrors(errors);
@@ -85,8 +78,8 @@ export function readEstate(folder: string): Estate {
 }
 
 /** The one folder at or below the given one that holds the host's file. A folder that holds it ends the search there. */
-function findConfigFolder(folder: string): string {
-  const candidates = candidatesBelow(folder);
+function findConfigFolder(tree: FileTree, folder: string): string {
+  const candidates = candidatesBelow(tree, folder);
   const [only, second] = candidates;
   if (only !== undefined && second === undefined) return only;
   if (second !== undefined) {
@@ -97,16 +90,16 @@ function findConfigFolder(folder: string): string {
       actual,
     });
   }
-  throw missing(folder, PHOENIX_FILES);
+  throw missing(tree, folder, PHOENIX_FILES);
 }
 
 /** Breadth first, so that the nearest come first; links to folders are not followed, so loops end. */
-function candidatesBelow(root: string): string[] {
+function candidatesBelow(tree: FileTree, root: string): string[] {
   const found: string[] = [];
   const queue = [{ folder: root, depth: 0 }];
   for (let next = 0; next < Math.min(queue.length, MOST_FOLDERS); next++) {
     const { folder, depth } = queue[next] ?? { folder: root, depth: DEEPEST };
-    const entries = entriesOf(folder);
+    const entries = tree.entriesOf(folder);
     if (entries.some((entry) => entry.name === FILE_NAMES.host)) found.push(folder);
     else if (depth < DEEPEST) {
       for (const entry of entries) {
@@ -119,22 +112,24 @@ function candidatesBelow(root: string): string[] {
   return found.sort();
 }
 
-function describeFolder(folder: string): string {
-  try {
-    if (!statSync(folder).isDirectory()) return "a file";
-    const names = readdirSync(folder);
-    const ours = Object.values(FILE_NAMES).filter((name) => names.includes(name));
-    if (ours.length > 0) return `only ${ours.join(", ")}`;
-    return names.length === 0 ? "an empty folder" : "none of them";
-  } catch (error) {
-    return describeCause(error);
-  }
+function describeFolder(tree: FileTree, folder: string): string {
+  const why = tree.whyNoFolder(folder);
+  if (why !== undefined) return why;
+  const names = tree.entriesOf(folder).map(({ name }) => name);
+  const ours = Object.values(FILE_NAMES).filter((name) => names.includes(name));
+  if (ours.length > 0) return `only ${ours.join(", ")}`;
+  return names.length === 0 ? "an empty folder" : "none of them";
 }
 
 /** The file's text, or undefined with an error added. */
-function readText(folder: string, name: string, errors: HarnessError[]): FileText | undefined {
+function readText(
+  tree: FileTree,
+  folder: string,
+  name: string,
+  errors: HarnessError[],
+): FileText | undefined {
   try {
-    const bytes = readRegularFile(join(folder, name));
+    const bytes = tree.readRegularFile(join(folder, name));
     return { name, bytes: bytes.length, sha256: sha256Of(bytes), text: decode(name, bytes) };
   } catch (error) {
     if (!(error instanceof HarnessError)) throw error;

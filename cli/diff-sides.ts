@@ -1,0 +1,132 @@
+import { statSync } from "node:fs";
+import { posix } from "node:path";
+import { HarnessError } from "../errors.ts";
+import type { FileTree } from "../policy/file-tree.ts";
+import { DISK } from "../policy/read-file.ts";
+import { type FolderDeclaration, readDeclaration } from "../policy/read.ts";
+import { usage } from "./arguments.ts";
+import { git } from "./git.ts";
+import { commitOf, mergeBaseOf, readRevision } from "./revision.ts";
+
+/** One side of a difference, read. */
+export interface Side {
+  /** As it is shown: `main (1a2b3c4d5e6f):etc`, `my-estate`. */
+  readonly title: string;
+  readonly tree: FileTree;
+  readonly declaration: FolderDeclaration;
+}
+
+/** Where a side is to be read. */
+interface Place {
+  readonly title: string;
+  readonly tree: FileTree;
+  readonly folder: string;
+}
+
+export const EXPECTED = "BASE HEAD, BASE..HEAD or BASE [-- PATH]";
+
+/**
+ * The two sides that the words before `--` name, and the path behind it: two folders, two revisions, `BASE..HEAD`,
+ * `BASE...HEAD` (since they parted), or one revision against the working tree. A word that is a folder is one, unless a path
+ * follows; one that could be both is refused.
+ * @throws HarnessError (exit 2 or 3)
+ */
+export function readSides(
+  words: readonly string[],
+  path: string | undefined,
+  nodeName?: string,
+): readonly [Side, Side] {
+  const [base, head] = placesOf(words, path);
+  return [readSide(base, nodeName), readSide(head, nodeName)];
+}
+
+function readSide({ title, tree, folder }: Place, nodeName: string | undefined): Side {
+  return { title, tree, declaration: readDeclaration(folder, nodeName, tree) };
+}
+
+function placesOf(words: readonly string[], path: string | undefined): readonly [Place, Place] {
+  const [first, second] = words;
+  if (first === undefined) throw usage("diff", EXPECTED, "nothing");
+  const mustBeRevision = path !== undefined;
+  if (second !== undefined)
+    return [placeOf(first, path, mustBeRevision), placeOf(second, path, mustBeRevision)];
+  if (!mustBeRevision && isFolder(first)) throw usage("diff", EXPECTED, `the folder ${first} alone`);
+  const [, from, dots, to] = /^(.*?)(\.{2,3})(.*)$/s.exec(first) ?? [];
+  if (from === undefined || to === undefined) return [revisionPlace(first, path), workingPlace(path)];
+  const [base, head] = [from || "HEAD", to || "HEAD"];
+  return [revisionPlace(dots === "..." ? mergeBaseOf(base, head) : base, path), revisionPlace(head, path)];
+}
+
+function placeOf(word: string, path: string | undefined, mustBeRevision: boolean): Place {
+  if (mustBeRevision || !isFolder(word)) return revisionPlace(word, path);
+  const isPath = /^(?:\.{1,2}(?:\/|$)|\/)/.test(word) || word.endsWith("/");
+  if (!isPath && isRevision(word)) {
+    const expected = "a folder or a revision";
+    const remedy = `Write ./${word} for the folder, or '${word}:' for the revision.`;
+    throw new HarnessError("usage", { subject: `phx diff ${word}`, expected, actual: "both", remedy });
+  }
+  return { title: word, tree: DISK, folder: word };
+}
+
+/** Without git a word is no revision. */
+function isRevision(word: string): boolean {
+  try {
+    return commitOf(word) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** `REV`, with the path behind `--`, or `REV:PATH`, whose path begins at the repository's root. */
+function revisionPlace(word: string, path: string | undefined): Place {
+  const colon = word.indexOf(":");
+  const own = colon > 0 ? word.slice(colon + 1) : undefined;
+  const name = own === undefined ? word : word.slice(0, colon);
+  const { commit, tree, root } = readRevision(name);
+  const below = own === undefined ? fromRoot(path) : inRepository(own, own);
+  const id = commit.slice(0, 12);
+  const title = commit.startsWith(name) ? id : `${name} (${id})`;
+  return { title: below === "" ? title : `${title}:${below}`, tree, folder: `${root}${below}` };
+}
+
+/** The folder of the working tree that lies where the revision's does. */
+function workingPlace(path: string | undefined): Place {
+  const { status, stdout } = git(["rev-parse", "--show-toplevel"]);
+  const top = stdout.toString("utf8").replace(/\n$/, "");
+  if (status !== 0 || top === "") {
+    const actual = "none: a bare repository";
+    const remedy = "Name both sides: phx diff BASE..HEAD.";
+    throw new HarnessError("revision-unknown", {
+      subject: "phx diff",
+      expected: "a working tree",
+      actual,
+      remedy,
+    });
+  }
+  const below = fromRoot(path);
+  const folder = below === "" ? top : posix.join(top, below);
+  return { title: `the working tree${below === "" ? "" : `:${below}`}`, tree: DISK, folder };
+}
+
+/** A path as it is given, from the current folder, as one from the repository's root; "" is the root. */
+function fromRoot(path: string | undefined): string {
+  if (path === undefined) return "";
+  const prefix = git(["rev-parse", "--show-prefix"]).stdout.toString("utf8").replace(/\n$/, "");
+  return inRepository(posix.join(prefix, path), path);
+}
+
+function inRepository(joined: string, given: string): string {
+  const path = posix.normalize(joined).replace(/\/$/, "");
+  if (path === ".") return "";
+  const isOutside = given.startsWith("/") || path === ".." || path.startsWith("../");
+  if (isOutside) throw usage("diff", "a path inside the repository", given);
+  return path;
+}
+
+function isFolder(word: string): boolean {
+  try {
+    return statSync(word).isDirectory();
+  } catch {
+    return false;
+  }
+}
