@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { casView } from "../policy/ca-view.ts";
 import { type Estate, guestOf } from "../policy/estate.ts";
 import {
   folderOf,
@@ -50,17 +51,6 @@ export function dnsFiles(estate: Estate): Resource[] {
     ),
     file(`${internet}/named.conf`, publicConfig(estate, internet)),
   ];
-}
-
-/**
- * What Step-CA resolves: the internal zone, but each name that Traefik is to certify is Traefik's address, since the
- * validator of TLS-ALPN-01 (RFC 8737 section 3) connects to what the name resolves to.
- */
-function casView(estate: Estate): { readonly name: string; readonly address: string }[] {
-  const mesh = guestOf(estate, "mesh").address;
-  const certified = new Set(estate.routes.map((route) => route.hostname));
-  const kept = estate.dns.internal.filter(({ name }) => !certified.has(name));
-  return [...kept, ...[...certified].map((name) => ({ name, address: mesh }))];
 }
 
 function nodeConfig(estate: Estate, folder: string): string {

@@ -2,13 +2,15 @@ import type { Position } from "../estate.ts";
 import type { Flow } from "../flow.ts";
 
 /** One operation of a JSON Patch, RFC 6902, and the file it is for, relative to the declaration's folder. */
-export interface PatchOperation {
+export type PatchOperation = {
   readonly file: string;
-  readonly op: "add" | "remove" | "replace";
-  /** RFC 6901. */
+  /** RFC 6901; `-` as the last segment is behind an array's end. */
   readonly path: string;
-  readonly value?: unknown;
-}
+} & (
+  | { readonly op: "add" | "replace"; readonly value: unknown }
+  | { readonly op: "remove" }
+  | { readonly op: "move"; readonly from: string }
+);
 
 /** How a statement is broken, by the declaration alone. */
 export interface Violation {

@@ -1,0 +1,96 @@
+import { decide } from "../decide.ts";
+import type { Estate, Guest } from "../estate.ts";
+import { FILE_NAMES } from "../files.ts";
+import { describePosition } from "../position.ts";
+import { hasValue, positionIn } from "./declaration.ts";
+import type { Proof, Violation } from "./proof.ts";
+import { closedWay, flowBetween, placeInWords } from "./way.ts";
+
+const TRANSPORTS = ["udp", "tcp"] as const;
+
+/** DNS-004: who is told to ask another server than the host asks it for internal names too. */
+export function proveNameServers(estate: Estate): Proof {
+  const told = estate.guests.filter(({ nameservers }) => nameservers.length > 0);
+  const silent = estate.guests.length - told.length;
+  return {
+    control: "DNS-004",
+    statement: "No guest is told to ask any name server but the host's.",
+    space: `${told.length} guests that are told whom to ask`,
+    violations: told.flatMap((guest) => elsewhere(estate, guest) ?? []),
+    notes: silent > 0 ? [`${silent} guests are told no name server: they ask as the host does`] : [],
+  };
+}
+
+function elsewhere(estate: Estate, guest: Guest): Violation | undefined {
+  const asked = askedElsewhere(estate, guest);
+  if (!asked) return undefined;
+  const { servers, ...rest } = asked;
+  const message = `${placeInWords(estate, guest.id)} asks ${servers.join(", ")} for internal names too, and there they are unknown`;
+  return { message, ...rest };
+}
+
+/** Servers that a guest is told to ask and that are not the host's; undefined where there are none. */
+export function askedElsewhere(estate: Estate, guest: Guest) {
+  const { address } = estate.host;
+  const servers = guest.nameservers.filter((server) => server !== address);
+  if (servers.length === 0) return undefined;
+  const { file, pointer } = guest.position;
+  const keys = ["nameservers", "nameserver"].map((key) => `${pointer}/network_config/${key}`);
+  const path = keys.find((key) => hasValue(estate, file, key)) ?? `${pointer}/network_config/nameservers`;
+  return {
+    servers,
+    position: positionIn(estate, file, path),
+    remedy: `Make it ask ${address} alone.`,
+    patch: [{ file, op: "replace", path, value: address }] as const,
+  };
+}
+
+/** That the host has a name server, and that those reach it, over UDP and TCP, who are told to ask it (RFC 7766). */
+export function unreachableServer(estate: Estate): readonly Violation[] {
+  if (!estate.dns.enabled) return [switchedOff(estate)];
+  const clients = clientsOf(estate);
+  return TRANSPORTS.flatMap((proto) => {
+    const closed = clients.flatMap((guest) => {
+      const flow = flowBetween(estate, guest.id, "host", proto, 53);
+      const decision = decide(estate, flow);
+      return decision.verdict === "accept" ? [] : [{ guest, flow, decision }];
+    });
+    const causes = Map.groupBy(closed, ({ decision: { decider } }) =>
+      "position" in decider ? describePosition(decider.position) : decider.text,
+    );
+    return [...causes.values()].flatMap((each) => {
+      const guests = each.map(({ guest }) => guest);
+      const [{ flow } = { flow: undefined }] = each;
+      const isAll = guests.length > 1 && guests.length === clients.length;
+      return (flow && closedWay(estate, { flow, ...lossOf(estate, proto, guests, isAll) })) ?? [];
+    });
+  });
+}
+
+function clientsOf({ guests, host }: Estate): readonly Guest[] {
+  return guests.filter(({ nameservers }) => nameservers.length === 0 || nameservers.includes(host.address));
+}
+
+function lossOf({ host }: Estate, proto: "udp" | "tcp", guests: readonly Guest[], isAll: boolean) {
+  const ids = guests.map(({ id }) => id);
+  const who = ids.length > 1 ? `${ids.length} guests (${ids.join(", ")})` : "it";
+  const transport = proto.toUpperCase();
+  return {
+    loss: `${who} can't ask the name server over ${transport}`,
+    source: isAll ? host.subnet : guests.map(({ address }) => address).join(","),
+    comment: `${isAll ? "Guests and LAN ask" : "Asks"} the host's name server over ${transport}`,
+  };
+}
+
+function switchedOff(estate: Estate): Violation {
+  const file = FILE_NAMES.host;
+  const path = "/dns_server/enabled";
+  const isSet = hasValue(estate, file, path);
+  const section = hasValue(estate, file, "/dns_server");
+  return {
+    message: `the name server is off: ${clientsOf(estate).length} guests are told to ask ${estate.host.address}`,
+    position: positionIn(estate, file, path),
+    remedy: "Switch it on.",
+    ...(section && { patch: [{ file, op: isSet ? "replace" : "add", path, value: true }] }),
+  };
+}
