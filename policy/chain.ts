@@ -116,7 +116,12 @@ export function tryLine(line: Line, packet: Packet, context: HookContext): Rulin
   }
 }
 
-function act({ action, decider }: MatchLine, packet: Packet, { broadcasts }: HookContext): Ruling {
+/** What a line that matches says. */
+export function act(
+  { action, decider }: MatchLine,
+  packet: Packet,
+  { broadcasts }: Pick<HookContext, "broadcasts">,
+): Ruling {
   if (action !== "REJECT") return { verdict: action === "ACCEPT" ? "accept" : "drop", decider };
   const ruling = reject(packet, broadcasts);
   return withDecider(ruling, { ...decider, chain: ruling.chain });

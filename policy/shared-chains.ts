@@ -112,7 +112,11 @@ export function smurf(packet: Packet, broadcasts: Broadcasts): ChainRuling | und
 const { FIN, SYN, RST, PSH, ACK, URG } = FLAG;
 
 /** PVEFW-tcpflags: combinations that no TCP sends. All but one are INVALID to conntrack before. */
-export function illegalFlags({ proto, flags, sport }: Packet): ChainRuling | undefined {
+export function illegalFlags({
+  proto,
+  flags,
+  sport,
+}: Pick<Packet, "proto" | "flags" | "sport">): ChainRuling | undefined {
   if (proto !== TCP) return undefined;
   const all = flags & (FIN | SYN | RST | PSH | ACK | URG);
   const has = (both: number) => (flags & both) === both;

@@ -33,7 +33,7 @@ export class Memo {
 }
 
 function slotsOf(count: number) {
-  const results: (Diagram | undefined)[] = Array.from({ length: count });
+  const results = Array<Diagram | undefined>(count).fill(undefined);
   return { left: new Int32Array(count), right: new Int32Array(count), results };
 }
 

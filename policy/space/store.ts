@@ -15,7 +15,7 @@ const FIRST_BUCKETS = 1024;
  * from which `adopt` takes the result. Diagrams of two stores must not meet.
  */
 export class DiagramStore {
-  #buckets: (Stored | undefined)[] = Array.from({ length: FIRST_BUCKETS });
+  #buckets: (Stored | undefined)[] = emptyBuckets(FIRST_BUCKETS);
   #size = 0;
   readonly #memos: Readonly<Record<Operation, Memo>> = {
     union: new Memo(),
@@ -107,7 +107,7 @@ export class DiagramStore {
 
   #grow(): void {
     const old = this.#buckets;
-    this.#buckets = Array.from({ length: 4 * old.length });
+    this.#buckets = emptyBuckets(4 * old.length);
     for (const head of old)
       for (let node = head; node; ) {
         const { next } = node;
@@ -118,6 +118,10 @@ export class DiagramStore {
       }
     for (const memo of Object.values(this.#memos)) memo.grow(this.#buckets.length);
   }
+}
+
+function emptyBuckets(count: number): (Stored | undefined)[] {
+  return Array<Stored | undefined>(count).fill(undefined);
 }
 
 interface Edges {

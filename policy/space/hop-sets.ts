@@ -1,0 +1,139 @@
+import type { Ruling } from "../chain.ts";
+import type { Family } from "../ip.ts";
+import type { Pass } from "../passes.ts";
+import type { Broadcasts } from "../shared-chains.ts";
+import { type Diagram, NONE } from "./diagram.ts";
+import { PacketSpace } from "./packet-space.ts";
+import { type GroupSteps, type Step, StepMaker } from "./steps.ts";
+import type { GroupChain } from "../chain.ts";
+import { witnessOf } from "./witness.ts";
+
+/** The packets that one line of a hop decides. */
+export interface Decided {
+  readonly ruling: Ruling;
+  /** Whether they bear the mark afterwards. */
+  readonly marked: boolean;
+  readonly set: Diagram;
+}
+
+/** What a group's lines accept, and what they decide at all. */
+interface GroupSets {
+  readonly accepts: Diagram;
+  readonly decides: Diagram;
+}
+
+/** A workshop with more diagrams than that is left and a new one is set up. */
+const MOST_DIAGRAMS = 20_000;
+
+/**
+ * What hops accept, and by which lines, as diagrams of one space. They are worked out in a space of their own: all but the
+ * results is only needed on the way, and goes with it.
+ */
+export class HopSets {
+  readonly #space: PacketSpace;
+  readonly #broadcasts: Broadcasts;
+  readonly #accepted = new Map<string, Diagram>();
+  readonly #decided = new Map<string, readonly Decided[]>();
+  #steps: StepMaker;
+  #groups = new WeakMap<GroupChain, GroupSets>();
+
+  constructor(space: PacketSpace, broadcasts: Broadcasts) {
+    this.#space = space;
+    this.#broadcasts = broadcasts;
+    this.#steps = this.#workshop(space.family);
+  }
+
+  #workshop(family: Family): StepMaker {
+    this.#groups = new WeakMap();
+    return new StepMaker(new PacketSpace(family), this.#broadcasts);
+  }
+
+  /** What the hop accepts of packets that come in with or without the mark. */
+  accepted(pass: Pass, marked: boolean): Diagram {
+    const key = keyOf(pass, marked);
+    const known = this.#accepted.get(key) ?? this.#accept(this.#begin().of(pass, marked));
+    this.#accepted.set(key, known);
+    return known;
+  }
+
+  /** All packets by the line that decides them, in the order of the lines; without those that decide none. */
+  decided(pass: Pass, marked: boolean): readonly Decided[] {
+    const key = keyOf(pass, marked);
+    const known = this.#decided.get(key) ?? this.#decide(this.#begin().of(pass, marked));
+    this.#decided.set(key, known);
+    return known;
+  }
+
+  #begin(): StepMaker {
+    if (this.#steps.space.store.size > MOST_DIAGRAMS) this.#steps = this.#workshop(this.#space.family);
+    return this.#steps;
+  }
+
+  /** From the last step back: what is accepted of those that come to it. */
+  #accept(steps: readonly (Step | GroupSteps)[]): Diagram {
+    const { store } = this.#steps.space;
+    const accepted = steps.reduceRight<Diagram>((rest, step) => {
+      if ("group" in step) {
+        const { accepts, decides } = this.#ofGroup(step);
+        return store.union(accepts, store.subtract(rest, decides));
+      }
+      return step.accepts ? store.union(rest, step.takes()) : store.subtract(rest, step.takes());
+    }, NONE);
+    return this.#space.store.adopt(accepted);
+  }
+
+  #ofGroup({ group, steps }: GroupSteps): GroupSets {
+    const known = this.#groups.get(group) ?? this.#groupSets(steps);
+    this.#groups.set(group, known);
+    return known;
+  }
+
+  #groupSets(steps: readonly Step[]): GroupSets {
+    const { store } = this.#steps.space;
+    let [accepts, decides] = [NONE, NONE];
+    for (const step of steps.toReversed()) {
+      const takes = step.takes();
+      decides = store.union(decides, takes);
+      accepts = step.accepts ? store.union(accepts, takes) : store.subtract(accepts, takes);
+    }
+    return { accepts, decides };
+  }
+
+  #decide(steps: readonly (Step | GroupSteps)[]): readonly Decided[] {
+    const { space } = this.#steps;
+    const found: Decided[] = [];
+    let left = space.all;
+    for (const step of steps.flatMap((each) => ("group" in each ? each.steps : [each]))) {
+      if (left === NONE) break;
+      const takes = step.takes();
+      found.push(...this.#byRuling(step, space.store.intersect(left, takes)));
+      left = space.store.subtract(left, takes);
+    }
+    return found.map((each) => ({ ...each, set: this.#space.store.adopt(each.set) }));
+  }
+
+  /** What a step takes, by what it says: of a part without a packet it says nothing. */
+  #byRuling({ ruling, marked, varies }: Step, taken: Diagram): readonly Decided[] {
+    const { space, shared } = this.#steps;
+    const parts = varies ? shared.rejects.map((part) => space.store.intersect(taken, part)) : [taken];
+    const found = new Map<string, Decided>();
+    for (const set of parts) {
+      const packet = witnessOf(space, set);
+      if (!packet) continue;
+      const said = ruling(packet);
+      const key = `${said.verdict} ${said.reject} ${said.decider.chain} ${JSON.stringify(said.decider)}`;
+      const before = found.get(key)?.set ?? NONE;
+      found.set(key, {
+        ruling: said,
+        marked: marked && said.verdict === "accept",
+        set: space.store.union(before, set),
+      });
+    }
+    return [...found.values()];
+  }
+}
+
+/** Hook, place and device name a hop of one node. */
+function keyOf({ hook, where, device }: Pass, marked: boolean): string {
+  return `${hook} ${where} ${device} ${marked}`;
+}

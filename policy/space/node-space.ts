@@ -1,0 +1,104 @@
+import type { Ruling } from "../chain.ts";
+import { pathOf } from "../decide.ts";
+import type { Hop, Place } from "../flow.ts";
+import type { Family } from "../ip.ts";
+import { type Model, modelOf } from "../model.ts";
+import type { Pass } from "../passes.ts";
+import type { Node } from "../proxmox/node.ts";
+import type { Diagram } from "./diagram.ts";
+import { HopSets } from "./hop-sets.ts";
+import { PacketSet } from "./packet-set.ts";
+import { PacketSpace } from "./packet-space.ts";
+import { type Coming, Way } from "./way.ts";
+
+/** The spaces of both families. Nodes whose sets are to be compared share them. */
+export type Spaces = Readonly<Record<Family, PacketSpace>>;
+
+export function newSpaces(): Spaces {
+  return { 4: new PacketSpace(4), 6: new PacketSpace(6) };
+}
+
+/** Packets that one line decides, and at which hop of the way. */
+export interface DecidedSet extends Ruling {
+  readonly hook: Hop["hook"];
+  readonly where: string;
+  readonly set: PacketSet;
+}
+
+/** What a node does with every packet: `decideOn` for all of them at once. Hops are worked out when first asked for. */
+export class NodeSpace {
+  readonly spaces: Spaces;
+  readonly #model: Model;
+  readonly #hops = new Map<Family, HopSets>();
+
+  constructor(node: Node, spaces: Spaces = newSpaces()) {
+    this.spaces = spaces;
+    this.#model = modelOf(node);
+  }
+
+  /** The packets that come through from one place to another, whatever their source says. */
+  accepted(from: Place, to: Place, family: Family = 4): PacketSet {
+    const way = this.#way(from, to, family);
+    let coming: Coming = way.start;
+    for (const pass of this.passes(from, to)) coming = way.accept(coming, pass);
+    return new PacketSet(this.spaces[family], coming.set);
+  }
+
+  /**
+   * All packets by what decides them, as `decide` has it: the line that stops them, else the last hop's that lets them
+   * through. In the order of hops and lines; together they are every packet, and no two meet.
+   */
+  byDecider(from: Place, to: Place, family: Family = 4): readonly DecidedSet[] {
+    const way = this.#way(from, to, family);
+    const passes = this.passes(from, to);
+    let coming: Coming = way.start;
+    return passes.flatMap((pass, index) => {
+      const decided = way.decide(coming, pass);
+      coming = way.accept(coming, pass);
+      return decided
+        .filter(({ ruling }) => ruling.verdict !== "accept" || index === passes.length - 1)
+        .map(({ ruling, set }) => this.#decided(pass, family, ruling, set))
+        .filter(({ set }) => !set.isEmpty);
+    });
+  }
+
+  /** The hops between two places, in order. */
+  passes(from: Place, to: Place): readonly Pass[] {
+    return pathOf(this.#model, from, to);
+  }
+
+  /** What one hop accepts of the packets that come to it without a mark. */
+  hop(pass: Pass, family: Family = 4): PacketSet {
+    return new PacketSet(this.spaces[family], this.#hopsOf(family).accepted(pass, false));
+  }
+
+  /** All packets by the line of one hop that decides them. */
+  hopByDecider(pass: Pass, family: Family = 4): readonly DecidedSet[] {
+    return this.#hopsOf(family)
+      .decided(pass, false)
+      .map(({ ruling, set }) => this.#decided(pass, family, ruling, set));
+  }
+
+  #hopsOf(family: Family): HopSets {
+    const known = this.#hops.get(family) ?? new HopSets(this.spaces[family], this.#model.broadcasts);
+    this.#hops.set(family, known);
+    return known;
+  }
+
+  #decided({ hook, where }: Pass, family: Family, ruling: Ruling, set: Diagram): DecidedSet {
+    return { ...ruling, hook, where, set: new PacketSet(this.spaces[family], set) };
+  }
+
+  #way(from: Place, to: Place, family: Family): Way {
+    return new Way(this.spaces[family], this.#hopsOf(family), this.passes(from, to));
+  }
+}
+
+const KNOWN = new WeakMap<Node, NodeSpace>();
+
+/** The node's sets in spaces of its own, kept as long as the node. To compare two nodes give them the same `Spaces`. */
+export function spaceOf(node: Node): NodeSpace {
+  const known = KNOWN.get(node) ?? new NodeSpace(node);
+  KNOWN.set(node, known);
+  return known;
+}
