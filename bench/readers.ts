@@ -76,10 +76,10 @@ function sharedVectors(): readonly string[] {
   );
 }
 
-/** The estates of the repository; what one of them lacks is the small one's. */
+/** The estates of the repository but its mistakes, which say little new; what one of them lacks is the small one's. */
 function declaredEstates(): readonly EstateTexts[] {
-  const folders = readdirSync(ESTATES, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return folders.map(({ name }) => {
+  const folders = readdirSync(ESTATES).filter((name) => existsSync(join(ESTATES, name, FILE_NAMES.host)));
+  return folders.map((name) => {
     const read = (kind: Kind): string => {
       const path = join(ESTATES, name, FILE_NAMES[kind]);
       return existsSync(path) ? readFileSync(path, "latin1") : SMALL_ESTATE[kind];

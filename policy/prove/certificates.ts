@@ -28,8 +28,8 @@ function misled(estate: Estate): readonly Violation[] {
   if (elsewhere) {
     const { servers, position, remedy, patch } = elsewhere;
     const message =
-      `Step-CA asks ${servers.join(", ")}, not the host: elsewhere than in the host's view for it ` +
-      `${routes.length} certified names are their guests' addresses, where Traefik does not listen`;
+      `Step-CA asks ${servers.join(", ")}: only the host's view for it gives Traefik's address for ` +
+      `${routes.length} certified names, elsewhere they are their guests', where Traefik does not listen`;
     return [{ message, position, remedy, patch }];
   }
   const answers = casAnswers(estate);

@@ -25,7 +25,7 @@ function elsewhere(estate: Estate, guest: Guest): Violation | undefined {
   const asked = askedElsewhere(estate, guest);
   if (!asked) return undefined;
   const { servers, ...rest } = asked;
-  const message = `${placeInWords(estate, guest.id)} asks ${servers.join(", ")} for internal names too, and there they are unknown`;
+  const message = `${placeInWords(estate, guest.id)} asks ${servers.join(", ")} for internal names, which only the host's name server has`;
   return { message, ...rest };
 }
 
@@ -71,14 +71,21 @@ function clientsOf({ guests, host }: Estate): readonly Guest[] {
   return guests.filter(({ nameservers }) => nameservers.length === 0 || nameservers.includes(host.address));
 }
 
+/** More than so many are told by their number, and have the subnet for a source. */
+const MOST_LISTED = 16;
+
 function lossOf({ host }: Estate, proto: "udp" | "tcp", guests: readonly Guest[], isAll: boolean) {
-  const ids = guests.map(({ id }) => id);
-  const who = ids.length > 1 ? `${ids.length} guests (${ids.join(", ")})` : "it";
+  const [only = { id: "", name: "" }] = guests;
+  const ids = guests.slice(0, MOST_LISTED).map(({ id }) => id);
+  const list = `${ids.join(", ")}${guests.length > ids.length ? ", ..." : ""}`;
+  const isWide = isAll || guests.length > MOST_LISTED;
+  const askers = isWide ? "Guests and LAN ask" : guests.length > 1 ? "Guests ask" : `${only.name} asks`;
   const transport = proto.toUpperCase();
+  const who = guests.length > 1 ? `${guests.length} guests (${list})` : "it";
   return {
     loss: `${who} can't ask the name server over ${transport}`,
-    source: isAll ? host.subnet : guests.map(({ address }) => address).join(","),
-    comment: `${isAll ? "Guests and LAN ask" : "Asks"} the host's name server over ${transport}`,
+    source: isWide ? host.subnet : guests.map(({ address }) => address).join(","),
+    comment: `${askers} the host's name server over ${transport}`,
   };
 }
 

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite, test } from "node:test";
+import { findingsOf, type Mistake, type MistakeFinding, mistakes } from "../../fixtures/mistakes.ts";
+import { REFERENCE } from "../../fixtures/reference.ts";
+import type { Estate } from "../estate.ts";
+import { FILE_NAMES } from "../files.ts";
+import { LINTS } from "../lint/catalogue.ts";
+import { loadEstate } from "../load.ts";
+import { readEstate } from "../read.ts";
+import { applyPatch } from "./patch.ts";
+import type { PatchOperation, Proof, Violation } from "./proof.ts";
+import { proveServices } from "./prove.ts";
+
+/** What `phx check` proves, at this time. */
+const prove = proveServices;
+
+const PROVED = new Set([
+  ...Object.keys(LINTS),
+  ...prove(readEstate(REFERENCE)).map(({ control }) => control),
+]);
+
+function find(estate: Estate): readonly MistakeFinding[] {
+  return findingsOf(estate, prove(estate));
+}
+
+const OF_REFERENCE = new Set(find(readEstate(REFERENCE)).map(sentenceOf));
+
+/** Lines move. */
+function sentenceOf({ id, message }: Pick<MistakeFinding, "id" | "message">): string {
+  return `${id} ${message.replaceAll(/:\d+:\d+( \/[\w/]+)?/g, "")}`;
+}
+
+type Texts = ReadonlyMap<string, string>;
+
+function textsOf(folder: string): Texts {
+  const names = [FILE_NAMES.host, FILE_NAMES.lxc, FILE_NAMES.vm];
+  return new Map(names.map((name) => [name, readFileSync(join(folder, name), "utf8")]));
+}
+
+function load(texts: Texts): Estate {
+  const file = (name: string) => ({ name, text: texts.get(name) ?? "", bytes: 0, sha256: "" });
+  return loadEstate("mistake", {
+    host: file(FILE_NAMES.host),
+    lxc: file(FILE_NAMES.lxc),
+    vm: file(FILE_NAMES.vm),
+  });
+}
+
+function patched(texts: Texts, patch: readonly PatchOperation[]): Texts {
+  const changed = [...texts].map(([name, text]): [string, string] => [
+    name,
+    applyPatch(
+      text,
+      patch.filter(({ file }) => file === name),
+    ),
+  ]);
+  return new Map(changed);
+}
+
+function violationsOf(proofs: readonly Proof[]): readonly (Violation & { readonly id: string })[] {
+  return proofs.flatMap(({ control: id, violations }) => violations.map((each) => ({ id, ...each })));
+}
+
+test("the reference estate has no violation", () => {
+  assert.deepEqual(violationsOf(prove(readEstate(REFERENCE))), []);
+});
+
+test("each mistake changes the reference estate, and has a title of its own", () => {
+  const all = mistakes();
+  assert.ok(all.length >= 20);
+  assert.equal(new Set(all.map(({ title }) => title)).size, all.length);
+  const reference = textsOf(REFERENCE);
+  for (const { name, folder } of all)
+    assert.ok([...textsOf(folder)].filter(([file, text]) => text !== reference.get(file)).length === 1, name);
+});
+
+for (const mistake of mistakes()) suite(mistake.title, () => testsOf(mistake));
+
+function testsOf({ folder, findings: expected }: Mistake): void {
+  const estate = readEstate(folder);
+  const found = find(estate).filter((each) => !OF_REFERENCE.has(sentenceOf(each)));
+
+  test("is found, exactly", () => {
+    assert.deepEqual(
+      found,
+      expected.filter(({ id }) => PROVED.has(id)),
+    );
+  });
+
+  for (const violation of violationsOf(prove(estate))) {
+    const { id, message, patch } = violation;
+    if (!patch) continue;
+    test(`${id} ${message}: its patch mends it, and nothing new appears`, () => {
+      const after = find(load(patched(textsOf(folder), patch))).map(sentenceOf);
+      const before = new Set(find(estate).map(sentenceOf));
+      assert.ok(!after.includes(sentenceOf(violation)), "it is still there");
+      assert.deepEqual(
+        after.filter((each) => !before.has(each)),
+        [],
+      );
+    });
+  }
+
+  test("one patch after another leaves no violation that has one", () => {
+    let texts = textsOf(folder);
+    for (let round = 0; round <= expected.length; round++) {
+      const next = violationsOf(prove(load(texts))).find(({ patch }) => patch);
+      if (!next) return;
+      texts = patched(texts, next.patch ?? []);
+    }
+    assert.fail("patches without an end");
+  });
+}
