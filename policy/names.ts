@@ -62,6 +62,13 @@ export function protocolNumber(text: string): number | undefined {
   return number !== undefined && PROTOCOL_NUMBERS.has(number) ? number : undefined;
 }
 
+const PROTOCOL_NAMES = new Map([...PROTOCOLS].toReversed().map(([name, number]) => [number, name]));
+
+/** The first name that /etc/protocols has for a number other than 0; `protocol N` where it has none. */
+export function protocolName(number: number): string {
+  return number === 0 ? "protocol 0" : (PROTOCOL_NAMES.get(number) ?? `protocol ${number}`);
+}
+
 /** The type that an ICMP name stands for in that family; undefined where iptables has no such name. */
 export function icmpKind(name: string, family: 4 | 6): IcmpKind | undefined {
   return ICMP[family].get(name);

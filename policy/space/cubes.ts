@@ -1,7 +1,8 @@
 import type { Family, IpSpan } from "../ip.ts";
 import { type Diagram, edgesOf, NONE } from "./diagram.ts";
 import { ipOf, LEVEL, lastOf, sourceLevel } from "./layout.ts";
-import type { Span } from "./spans.ts";
+import { ICMP_ALONE, NO_ICMP } from "./packet-space.ts";
+import { common, type Span } from "./spans.ts";
 
 /** A box of packets: of each field that is given any of its spans. */
 export interface Cube {
@@ -31,7 +32,8 @@ export function* cubesOf(family: Family, half: Diagram, level: number = LEVEL.st
         yield spans ? { [isDest ? "dests" : "sources"]: spans, ...cube } : cube;
   } else {
     const name = NAMES[level - LEVEL.state];
-    for (const { spans, child } of byNumber(half, level))
+    const groups = byNumber(half, level);
+    for (const { spans, child } of level === LEVEL.proto ? groups.flatMap(byKind) : groups)
       for (const cube of cubesOf(family, child, level + 1))
         yield spans && name ? { [name]: spans, ...cube } : cube;
   }
@@ -39,18 +41,25 @@ export function* cubesOf(family: Family, half: Diagram, level: number = LEVEL.st
 
 /** Numbers, or addresses, that lead to one child; absent: all. */
 interface Group<Of> {
-  readonly spans?: Of[];
+  readonly spans?: readonly Of[];
   readonly child: Diagram;
 }
 
-function byNumber(node: Diagram, level: number): Iterable<Group<Span>> {
+/** ICMP apart where the next field tells: its types are no ports. */
+function byKind({ spans, child }: Group<Span>): readonly Group<Span>[] {
+  if (!spans || child.level !== LEVEL.service) return [{ ...(spans && { spans }), child }];
+  const kinds = [common(spans, ICMP_ALONE), common(spans, NO_ICMP)];
+  return kinds.filter((each) => each.length > 0).map((each) => ({ spans: each, child }));
+}
+
+function byNumber(node: Diagram, level: number): readonly Group<Span>[] {
   if (node.level !== level) return [{ child: node }];
   const groups = new Map<Diagram, Span[]>();
   for (const { first, last, child } of edgesOf(node)) add(groups, child, { first, last });
   return groupsOf(groups);
 }
 
-function byAddress(family: Family, node: Diagram, from: number): Iterable<Group<IpSpan>> {
+function byAddress(family: Family, node: Diagram, from: number): readonly Group<IpSpan>[] {
   const words = family === 4 ? 1 : 4;
   if (node.level >= from + words) return [{ child: node }];
   const groups = new Map<Diagram, IpSpan[]>();
@@ -107,6 +116,6 @@ function add<Of>(groups: Map<Diagram, Of[]>, child: Diagram, span: Of): void {
   else groups.set(child, [span]);
 }
 
-function groupsOf<Of>(groups: ReadonlyMap<Diagram, Of[]>): Iterable<Group<Of>> {
+function groupsOf<Of>(groups: ReadonlyMap<Diagram, readonly Of[]>): readonly Group<Of>[] {
   return [...groups].filter(([child]) => child !== NONE).map(([child, spans]) => ({ spans, child }));
 }

@@ -101,36 +101,35 @@ export class HopSets {
 
   #decide(steps: readonly (Step | GroupSteps)[]): readonly Decided[] {
     const { space } = this.#steps;
-    const found: Decided[] = [];
+    const found = new Map<string, Decided>();
     let left = space.all;
     for (const step of steps.flatMap((each) => ("group" in each ? each.steps : [each]))) {
       if (left === NONE) break;
-      const takes = step.takes();
-      found.push(...this.#byRuling(step, space.store.intersect(left, takes)));
-      left = space.store.subtract(left, takes);
+      for (const part of this.#byRuling(step, space.store.intersect(left, step.takes())))
+        gather(space, found, part);
+      left = space.store.subtract(left, step.takes());
     }
-    return found.map((each) => ({ ...each, set: this.#space.store.adopt(each.set) }));
+    return [...found.values()].map((each) => ({ ...each, set: this.#space.store.adopt(each.set) }));
   }
 
   /** What a step takes, by what it says: of a part without a packet it says nothing. */
   #byRuling({ ruling, marked, varies }: Step, taken: Diagram): readonly Decided[] {
     const { space, shared } = this.#steps;
     const parts = varies ? shared.rejects.map((part) => space.store.intersect(taken, part)) : [taken];
-    const found = new Map<string, Decided>();
-    for (const set of parts) {
+    return parts.flatMap((set) => {
       const packet = witnessOf(space, set);
-      if (!packet) continue;
+      if (!packet) return [];
       const said = ruling(packet);
-      const key = `${said.verdict} ${said.reject} ${said.decider.chain} ${JSON.stringify(said.decider)}`;
-      const before = found.get(key)?.set ?? NONE;
-      found.set(key, {
-        ruling: said,
-        marked: marked && said.verdict === "accept",
-        set: space.store.union(before, set),
-      });
-    }
-    return [...found.values()];
+      return [{ ruling: said, marked: marked && said.verdict === "accept", set }];
+    });
   }
+}
+
+/** Of one line (a macro's alternatives are several) the set is one. */
+export function gather(space: PacketSpace, found: Map<string, Decided>, part: Decided): void {
+  const key = JSON.stringify([part.ruling, part.marked]);
+  const before = found.get(key)?.set ?? NONE;
+  found.set(key, { ...part, set: space.store.union(before, part.set) });
 }
 
 /** Hook, place and device name a hop of one node. */

@@ -6,7 +6,7 @@ import { type Model, modelOf } from "../model.ts";
 import type { Pass } from "../passes.ts";
 import type { Node } from "../proxmox/node.ts";
 import type { Diagram } from "./diagram.ts";
-import { HopSets } from "./hop-sets.ts";
+import { type Decided, gather, HopSets } from "./hop-sets.ts";
 import { PacketSet } from "./packet-set.ts";
 import { PacketSpace } from "./packet-space.ts";
 import { type Coming, Way } from "./way.ts";
@@ -53,10 +53,13 @@ export class NodeSpace {
     const passes = this.passes(from, to);
     let coming: Coming = way.start;
     return passes.flatMap((pass, index) => {
-      const decided = way.decide(coming, pass);
+      const isLast = index === passes.length - 1;
+      const found = new Map<string, Decided>();
+      for (const each of way.decide(coming, pass))
+        if (each.ruling.verdict !== "accept" || isLast)
+          gather(this.spaces[family], found, { ...each, marked: false });
       coming = way.accept(coming, pass);
-      return decided
-        .filter(({ ruling }) => ruling.verdict !== "accept" || index === passes.length - 1)
+      return [...found.values()]
         .map(({ ruling, set }) => this.#decided(pass, family, ruling, set))
         .filter(({ set }) => !set.isEmpty);
     });

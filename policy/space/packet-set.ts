@@ -5,6 +5,8 @@ import { childAt, type Diagram, NONE, nodesOf } from "./diagram.ts";
 import { LEVEL, pointOf } from "./layout.ts";
 import { ownRepliesOf } from "./own-replies.ts";
 import type { Conditions, PacketSpace } from "./packet-space.ts";
+import { type Boxes, jsonOf, linesOf, type PrintOptions, type SetJson } from "./print.ts";
+import { flowsOf } from "./project.ts";
 import { isInhabited, type Taste, witnessOf } from "./witness.ts";
 
 /** A set of packets of one family, exact. Two of one space with the same diagram are the same set. */
@@ -84,20 +86,40 @@ export class PacketSet {
     return nodesOf(this.diagram);
   }
 
+  /** The flows whose first packet is in it, told by protocol, ports and ends alone: `flowsOf` in `project.ts`. */
+  flows(): PacketSet {
+    return this.#with(flowsOf(this.space, this.diagram));
+  }
+
   /** Boxes that meet nowhere and together are the packets with two ends. */
   cubes(): Iterable<Cube> {
     return cubesOf(this.space.family, this.#half(0));
   }
 
+  /** A line for each box, as a person would write it; `nothing` for the empty set. */
+  lines(options?: PrintOptions): readonly string[] {
+    return this.isEmpty ? ["nothing"] : linesOf(this.#boxes(), options);
+  }
+
+  print(options?: PrintOptions): string {
+    return this.lines(options).join("\n");
+  }
+
+  toJSON(): SetJson {
+    return jsonOf(this.#boxes());
+  }
+
   /**
-   * The packets that are their own replies (source and destination are one) where the set has others of them than its boxes
-   * say: `more` are in it besides, `fewer` are not though a box says so. Only the destination's fields are told.
+   * Packets that are their own replies are told apart only where the set has others of them than its boxes say: `more` are in
+   * it besides, `fewer` are not though a box says so. Of them only the destination's fields are given.
    */
-  ownReplies(): { readonly more: Iterable<Cube>; readonly fewer: Iterable<Cube> } {
+  #boxes(): Boxes {
     const { store, family } = this.space;
     const said = ownRepliesOf(this.space, this.#half(0));
     const own = this.#half(1);
     return {
+      family,
+      cubes: this.cubes(),
       more: cubesOf(family, store.subtract(own, said)),
       fewer: cubesOf(family, store.subtract(said, own)),
     };

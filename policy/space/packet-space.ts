@@ -173,8 +173,9 @@ function spansOfKinds(...kinds: readonly ProtoKind[]): readonly Span[] {
 
 const TCP_ALONE = spansOfKinds("tcp");
 const WITH_PORTS = spansOfKinds("tcp", "ports");
-const ICMP_ALONE = spansOfKinds("icmp");
-const NO_ICMP = others(ICMP_ALONE, 255);
+/** The protocols with types and codes. */
+export const ICMP_ALONE = spansOfKinds("icmp");
+export const NO_ICMP = others(ICMP_ALONE, 255);
 
 /** The protocols that have what the conditions ask for. */
 function protosOf({ protos, ports, sports, icmp, flags }: Conditions): readonly Span[] | undefined {

@@ -1,9 +1,8 @@
 import type { Flow, Place } from "../flow.ts";
 import type { Family, Ip } from "../ip.ts";
-import { formatIpv4 } from "../address.ts";
-import { formatIpv6 } from "../cidr-list.ts";
 import { EPHEMERAL_PORT, FLAG, ICMP, ICMPV6, type Packet, TCP, UDP } from "../packet.ts";
 import { parseIp } from "../ip.ts";
+import { formatIp } from "./address-text.ts";
 import { childAt, type Diagram, edgesOf, NONE } from "./diagram.ts";
 import { depthOf, icmpService, ipOf, kindOf, LEVEL, sourceLevel, STATES, wordsOf } from "./layout.ts";
 import { openingsOf } from "./openings.ts";
@@ -148,16 +147,12 @@ export function flowOfPacket(packet: Packet, from: Place, to: Place): Flow {
     from,
     to,
     proto: proto === TCP ? "tcp" : proto === UDP ? "udp" : proto,
-    source: formatIp(packet.source),
-    dest: formatIp(packet.dest),
+    source: formatIp(packet.source, packet.family),
+    dest: formatIp(packet.dest, packet.family),
     ...(dport < 0 ? {} : { sport, dport }),
     ...(icmpType < 0 ? {} : { icmpType, icmpCode }),
     state,
     ...(proto === TCP ? { flags } : {}),
     ...(mac === undefined ? {} : { sourceMac: mac }),
   };
-}
-
-function formatIp(ip: Ip): string {
-  return typeof ip === "number" ? formatIpv4(ip) : formatIpv6(ip);
 }
