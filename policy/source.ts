@@ -53,7 +53,7 @@ const MANY_KEYS = 32;
 const INDEXES = new WeakMap<Node, ReadonlyMap<unknown, Node>>();
 
 /** An object's value by its key, an array's by its index. */
-function childOf(node: Node, segment: string | number): Node | undefined {
+export function childOf(node: Node, segment: string | number): Node | undefined {
   const { children = [] } = node;
   if (node.type === "array") return typeof segment === "number" ? children[segment] : undefined;
   if (children.length < MANY_KEYS)

@@ -1,7 +1,7 @@
 import type { Estate, Position, SourceFile } from "../estate.ts";
 import { isRefused } from "../phoenix/validate.ts";
-import { nodeAt, parseSource, positionOf, type Source } from "../source.ts";
-import { pathOf } from "./pointer.ts";
+import { parseSource, positionOf, type Source } from "../source.ts";
+import { nodeAtPointer, pathOf } from "./pointer.ts";
 
 const SOURCES = new WeakMap<SourceFile, Source>();
 
@@ -20,7 +20,7 @@ function sourceOf({ files }: Estate, name: string): Source | undefined {
 /** Whether the declaration has a value at this pointer of a position's file. */
 export function hasValue(estate: Estate, file: string, pointer: string): boolean {
   const source = sourceOf(estate, file);
-  return source !== undefined && nodeAt(source, pathOf(source.root, pointer)) !== undefined;
+  return source !== undefined && nodeAtPointer(source.root, pointer) !== undefined;
 }
 
 /** Where a value of the declaration stands; what is missing stands where its nearest container begins. */
@@ -32,12 +32,12 @@ export function positionIn(estate: Estate, file: string, pointer: string): Posit
 /** How many elements an array of the declaration has; 0 where there is none. */
 export function lengthOf(estate: Estate, file: string, pointer: string): number {
   const source = sourceOf(estate, file);
-  const node = source && nodeAt(source, pathOf(source.root, pointer));
+  const node = source && nodeAtPointer(source.root, pointer);
   return node?.type === "array" ? (node.children?.length ?? 0) : 0;
 }
 
 /** A scalar of the declaration; undefined for a container and where there is none. */
 export function scalarAt(estate: Estate, file: string, pointer: string): unknown {
   const source = sourceOf(estate, file);
-  return source && nodeAt(source, pathOf(source.root, pointer))?.value;
+  return source && nodeAtPointer(source.root, pointer)?.value;
 }

@@ -1,16 +1,13 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { suite, test } from "node:test";
 import { findingsOf, type Mistake, type MistakeFinding, mistakes } from "../../fixtures/mistakes.ts";
-import { REFERENCE } from "../../fixtures/reference.ts";
+import { patched } from "../../fixtures/patched.ts";
+import { REFERENCE, textsOf } from "../../fixtures/reference.ts";
 import type { Estate } from "../estate.ts";
-import { FILE_NAMES } from "../files.ts";
 import { LINTS } from "../lint/catalogue.ts";
 import { loadEstate } from "../load.ts";
 import { readEstate } from "../read.ts";
-import { applyPatch } from "./patch.ts";
-import type { PatchOperation, Proof, Violation } from "./proof.ts";
+import type { Proof, Violation } from "./proof.ts";
 import { proveServices } from "./prove.ts";
 
 /** What `phx check` proves, at this time. */
@@ -32,33 +29,6 @@ function sentenceOf({ id, message }: Pick<MistakeFinding, "id" | "message">): st
   return `${id} ${message.replaceAll(/:\d+:\d+( \/[\w/]+)?/g, "")}`;
 }
 
-type Texts = ReadonlyMap<string, string>;
-
-function textsOf(folder: string): Texts {
-  const names = [FILE_NAMES.host, FILE_NAMES.lxc, FILE_NAMES.vm];
-  return new Map(names.map((name) => [name, readFileSync(join(folder, name), "utf8")]));
-}
-
-function load(texts: Texts): Estate {
-  const file = (name: string) => ({ name, text: texts.get(name) ?? "", bytes: 0, sha256: "" });
-  return loadEstate("mistake", {
-    host: file(FILE_NAMES.host),
-    lxc: file(FILE_NAMES.lxc),
-    vm: file(FILE_NAMES.vm),
-  });
-}
-
-function patched(texts: Texts, patch: readonly PatchOperation[]): Texts {
-  const changed = [...texts].map(([name, text]): [string, string] => [
-    name,
-    applyPatch(
-      text,
-      patch.filter(({ file }) => file === name),
-    ),
-  ]);
-  return new Map(changed);
-}
-
 function violationsOf(proofs: readonly Proof[]): readonly (Violation & { readonly id: string })[] {
   return proofs.flatMap(({ control: id, violations }) => violations.map((each) => ({ id, ...each })));
 }
@@ -72,8 +42,11 @@ test("each mistake changes the reference estate, and has a title of its own", ()
   assert.ok(all.length >= 20);
   assert.equal(new Set(all.map(({ title }) => title)).size, all.length);
   const reference = textsOf(REFERENCE);
-  for (const { name, folder } of all)
-    assert.ok([...textsOf(folder)].filter(([file, text]) => text !== reference.get(file)).length === 1, name);
+  for (const { name, folder } of all) {
+    const texts = textsOf(folder);
+    const changed = (["host", "lxc", "vm"] as const).filter((key) => texts[key].text !== reference[key].text);
+    assert.equal(changed.length, 1, name);
+  }
 });
 
 for (const mistake of mistakes()) suite(mistake.title, () => testsOf(mistake));
@@ -93,7 +66,7 @@ function testsOf({ folder, findings: expected }: Mistake): void {
     const { id, message, patch } = violation;
     if (!patch) continue;
     test(`${id} ${message}: its patch mends it, and nothing new appears`, () => {
-      const after = find(load(patched(textsOf(folder), patch))).map(sentenceOf);
+      const after = find(loadEstate(folder, patched(textsOf(folder), patch))).map(sentenceOf);
       const before = new Set(find(estate).map(sentenceOf));
       assert.ok(!after.includes(sentenceOf(violation)), "it is still there");
       assert.deepEqual(
@@ -106,7 +79,7 @@ function testsOf({ folder, findings: expected }: Mistake): void {
   test("one patch after another leaves no violation that has one", () => {
     let texts = textsOf(folder);
     for (let round = 0; round <= expected.length; round++) {
-      const next = violationsOf(prove(load(texts))).find(({ patch }) => patch);
+      const next = violationsOf(prove(loadEstate(folder, texts))).find(({ patch }) => patch);
       if (!next) return;
       texts = patched(texts, next.patch ?? []);
     }

@@ -11,13 +11,14 @@ const TRANSPORTS = ["udp", "tcp"] as const;
 /** DNS-004: who is told to ask another server than the host asks it for internal names too. */
 export function proveNameServers(estate: Estate): Proof {
   const told = estate.guests.filter(({ nameservers }) => nameservers.length > 0);
-  const silent = estate.guests.length - told.length;
+  const silent = estate.guests.filter(({ nameservers }) => nameservers.length === 0);
   return {
     control: "DNS-004",
     statement: "No guest is told to ask any name server but the host's.",
     space: `${told.length} guests that are told whom to ask`,
     violations: told.flatMap((guest) => elsewhere(estate, guest) ?? []),
-    notes: silent > 0 ? [`${silent} guests are told no name server: they ask as the host does`] : [],
+    notes:
+      silent.length > 0 ? [`without a name server, and so asking as the host does: ${listOf(silent)}`] : [],
   };
 }
 
@@ -76,17 +77,20 @@ const MOST_LISTED = 16;
 
 function lossOf({ host }: Estate, proto: "udp" | "tcp", guests: readonly Guest[], isAll: boolean) {
   const [only = { id: "", name: "" }] = guests;
-  const ids = guests.slice(0, MOST_LISTED).map(({ id }) => id);
-  const list = `${ids.join(", ")}${guests.length > ids.length ? ", ..." : ""}`;
   const isWide = isAll || guests.length > MOST_LISTED;
   const askers = isWide ? "Guests and LAN ask" : guests.length > 1 ? "Guests ask" : `${only.name} asks`;
   const transport = proto.toUpperCase();
-  const who = guests.length > 1 ? `${guests.length} guests (${list})` : "it";
+  const who = guests.length > 1 ? `${guests.length} guests (${listOf(guests)})` : "it";
   return {
     loss: `${who} can't ask the name server over ${transport}`,
     source: isWide ? host.subnet : guests.map(({ address }) => address).join(","),
     comment: `${askers} the host's name server over ${transport}`,
   };
+}
+
+function listOf(guests: readonly Guest[]): string {
+  const ids = guests.slice(0, MOST_LISTED).map(({ id }) => id);
+  return `${ids.join(", ")}${guests.length > ids.length ? ", ..." : ""}`;
 }
 
 function switchedOff(estate: Estate): Violation {

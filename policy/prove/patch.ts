@@ -1,6 +1,6 @@
 import { applyEdits, type Edit, getNodeValue, type Node, parseTree } from "jsonc-parser";
 import { flat, isTall, marginAt, styleOf, tall } from "./json-text.ts";
-import { childOf, nodeAtPointer, segmentsOf } from "./pointer.ts";
+import { nodeAtPointer, segmentsOf, valueIn } from "./pointer.ts";
 import type { PatchOperation } from "./proof.ts";
 
 /**
@@ -57,7 +57,7 @@ function addition(text: string, pointer: string, value: unknown): Edit {
   const { parent, last } = placeOf(text, pointer);
   const { type, children = [] } = parent;
   if (type === "object") {
-    const earlier = childOf(parent, last);
+    const earlier = valueIn(parent, last);
     return earlier
       ? replacement(text, earlier, value)
       : insertion(text, parent, children.length, value, last);
@@ -95,7 +95,7 @@ function padding({ type }: Node): readonly [string, string] {
 
 function removal(text: string, pointer: string): Edit {
   const { parent, last } = placeOf(text, pointer);
-  const node = childOf(parent, last);
+  const node = valueIn(parent, last);
   const children = parent.children ?? [];
   const index = children.findIndex((child) => child === node || child.children?.[1] === node);
   const gone = children[index];
