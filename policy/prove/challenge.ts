@@ -30,9 +30,7 @@ export function challengeRules(estate: Estate): readonly ChallengeRule[] {
   return estate.guests.flatMap((guest) =>
     (guest.firewall?.rules ?? [])
       .filter((rule) => rule.enabled && rule.action === "ACCEPT" && rule.proto === "tcp")
-      .filter(({ type, source }) =>
-        type === "in" ? guest !== ca && source?.split(",").includes(ca.address) : guest === ca,
-      )
+      .filter(({ type, source }) => (type === "in" ? source?.split(",").includes(ca.address) : guest === ca))
       .flatMap((rule) => {
         const ports = rule.port?.split(",") ?? [];
         const others = ports.filter((port) => port !== "80" && port !== "http").join(",");

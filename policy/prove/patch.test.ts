@@ -82,6 +82,14 @@ test("a comment, a tab and CRLF stay", () => {
   assert.equal(added, text.replace("\t\t}\r\n", '\t\t},\r\n\t\t{\r\n\t\t\t"c": 2\r\n\t\t}\r\n'));
 });
 
+test("a byte order mark stays in front", () => {
+  assert.equal(apply('\uFEFF{"a": 1}', { op: "replace", path: "", value: {} }), "\uFEFF{}");
+});
+
+test("what is no JSON is not patched", () => {
+  assert.throws(() => apply('{"a": 1', { op: "replace", path: "/a", value: 2 }), TypeError);
+});
+
 const NOWHERE: readonly Unfiled[] = [
   { op: "remove", path: "/none" },
   { op: "remove", path: "/servers/2" },

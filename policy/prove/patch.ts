@@ -1,4 +1,4 @@
-import { applyEdits, type Edit, getNodeValue, type Node, parseTree } from "jsonc-parser";
+import { applyEdits, type Edit, getNodeValue, type Node, type ParseError, parseTree } from "jsonc-parser";
 import { flat, isTall, marginAt, styleOf, tall } from "./json-text.ts";
 import { nodeAtPointer, segmentsOf, valueIn } from "./pointer.ts";
 import type { PatchOperation } from "./proof.ts";
@@ -9,8 +9,11 @@ import type { PatchOperation } from "./proof.ts";
  * @throws TypeError where the text is no JSON, or a pointer leads nowhere: the patch is of another text.
  */
 export function applyPatch(text: string, operations: readonly PatchOperation[]): string {
+  if (text.startsWith(BYTE_ORDER_MARK)) return `${BYTE_ORDER_MARK}${applyPatch(text.slice(1), operations)}`;
   return operations.reduce(applyOperation, text);
 }
+
+const BYTE_ORDER_MARK = "\uFEFF";
 
 function applyOperation(text: string, operation: PatchOperation): string {
   switch (operation.op) {
@@ -29,7 +32,9 @@ function applyOperation(text: string, operation: PatchOperation): string {
 }
 
 function found(text: string, pointer: string): Node {
-  const root = parseTree(text, [], { allowTrailingComma: false });
+  const errors: ParseError[] = [];
+  const root = parseTree(text, errors);
+  if (errors.length > 0) throw new TypeError("a patch of what is no JSON");
   const node = root && nodeAtPointer(root, pointer);
   if (!node) throw new TypeError(`no value at ${pointer || "the root"}`);
   return node;

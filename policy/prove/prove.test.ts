@@ -7,6 +7,7 @@ import { decide } from "../decide.ts";
 import type { Estate } from "../estate.ts";
 import { type FileTexts, loadEstate } from "../load.ts";
 import { describePosition } from "../position.ts";
+import { mend } from "./mend.ts";
 import { openingOf } from "./opening.ts";
 import type { Violation } from "./proof.ts";
 import { proveServices } from "./prove.ts";
@@ -25,15 +26,9 @@ function told(estate: Estate): readonly string[] {
   );
 }
 
-/** The files once every patch of a control's first violation was applied, over and over. */
-function mended(texts: FileTexts, control: string): FileTexts {
-  let now = texts;
-  for (let round = 0; round < 20; round++) {
-    const [next] = violationsOf(loadEstate("x", now), control);
-    if (!next?.patch) return now;
-    now = patched(now, next.patch);
-  }
-  return assert.fail("patches without an end");
+/** The files once all was mended that can be. */
+function mended(texts: FileTexts): FileTexts {
+  return patched(texts, mend(loadEstate("x", texts), proveServices));
 }
 
 function portainer({ vm }: Files) {
@@ -144,11 +139,18 @@ for (const [title, change, read, expected] of HTTP_01) {
   test(`a rule for http-01 ${title} is told and mended`, () => {
     const texts = changedTexts(change);
     assert.equal(violationsOf(loadEstate("x", texts), "PKI-003").length, 1);
-    const { lxc } = mended(texts, "PKI-003");
+    const { lxc } = mended(texts);
     assert.equal(read({ lxc: JSON.parse(lxc.text) } as Files), expected);
-    assert.deepEqual(told(loadEstate("x", mended(texts, "PKI-003"))), []);
+    assert.deepEqual(told(loadEstate("x", mended(texts))), []);
   });
 }
+
+test("where http-01 has the rule that TLS-ALPN-01 needs, one correction mends both controls", () => {
+  const estate = estateWith(({ lxc }) => (lxc.lxc_configs["102"].firewall.rules[1].port = "80"));
+  const patches = ["PKI-001", "PKI-003"].map((control) => violationsOf(estate, control)[0]?.patch);
+  assert.deepEqual(patches[0], patches[1]);
+  assert.equal(mend(estate, proveServices).length, 1);
+});
 
 test("port 80 for anyone, or for Step-CA among all of a network, is no rule for http-01", () => {
   const change: Change = ({ lxc }) => {
@@ -232,7 +234,7 @@ test("the host's firewall is mended where it stands, in shared_volumes too", () 
   const texts = changedTexts(change, NEWER);
   const [violation] = violationsOf(loadEstate("x", texts), "DNS-002");
   assert.equal(violation?.patch?.[0]?.path, "/shared_volumes/firewall/global_firewall_rules/-");
-  assert.deepEqual(told(loadEstate("x", mended(texts, "DNS-002"))), []);
+  assert.deepEqual(told(loadEstate("x", mended(texts))), []);
 });
 
 test("many guests without the name server are counted, and the subnet is let in", () => {
@@ -307,9 +309,7 @@ for (const [title, change, control, pointer] of NAMES) {
       violations.some(({ position }) => position.pointer === pointer),
       violations.map(({ position }) => describePosition(position)).join(", "),
     );
-    const others = told(loadEstate("x", mended(texts, control))).filter(
-      (each) => !each.startsWith("CFG-001"),
-    );
+    const others = told(loadEstate("x", mended(texts))).filter((each) => !each.startsWith("CFG-001"));
     assert.deepEqual(others, []);
   });
 }
@@ -335,4 +335,23 @@ test("a route to an address that is not its guest's is told", () => {
   const routes = estate.routes.map((route) => ({ ...route, address: "10.0.0.9" }));
   const messages = violationsOf({ ...estate, routes }, "RTE-002").map(({ message }) => message);
   assert.equal(messages[0], "grafana.internal.thinkheads.ai is routed to 10.0.0.9, which is not guest 801's");
+});
+
+test("many mistakes at once are mended by one patch, in as many lines as they are", () => {
+  const texts = changedTexts((files) => {
+    const { host, lxc } = files;
+    const [external, internal] = host.dns_server.authoritative_zones;
+    const stale = ["a", "b", "c"].map((hostname) => ({ hostname, ip_internal: "10.0.0.99" }));
+    const leaks = ["d", "e"].map((hostname) => ({ hostname, ip_external: "10.0.0.13" }));
+    internal.records.unshift(...stale);
+    external.records.splice(1, 0, ...leaks);
+    internal.records.pop();
+    external.records.at(-1).ip_external = "10.0.0.201";
+    portainer(files).network_config.nameserver = "1.1.1.1";
+    host.firewall.global_firewall_rules = [];
+    for (const id of ["102", "103", "801"]) lxc.lxc_configs[id].firewall.rules = [];
+  });
+  const operations = mend(loadEstate("x", texts), proveServices);
+  assert.equal(operations.length, 3 + 2 + 1 + 1 + 2 + 2 + 1 + 1);
+  assert.deepEqual(told(loadEstate("x", patched(texts, operations))), []);
 });

@@ -1,0 +1,71 @@
+import type { Estate } from "../estate.ts";
+import { FILE_NAMES } from "../files.ts";
+import { type FileText, type FileTexts, loadEstate } from "../load.ts";
+import { applyPatch } from "./patch.ts";
+import type { PatchOperation, Proof } from "./proof.ts";
+
+/** Each round applies all patches that can't disturb each other; a patch may uncover what another one is for. */
+const MOST_ROUNDS = 100;
+
+/**
+ * One patch of all that the proofs have a patch for: to be applied in its order. Patches of one list move each other's
+ * places, and two violations may ask for the same, so each round proves again what the one before has left.
+ */
+export function mend(estate: Estate, prove: (estate: Estate) => readonly Proof[]): readonly PatchOperation[] {
+  const operations: PatchOperation[] = [];
+  let now = estate;
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const next = undisturbed(prove(now));
+    if (next.length === 0) return operations;
+    operations.push(...next);
+    now = patchedEstate(now, next);
+  }
+  return operations;
+}
+
+/** The first patch of each container that has one, where no other is within or around it. */
+function undisturbed(proofs: readonly Proof[]): readonly PatchOperation[] {
+  const taken = new Set<string>();
+  const around = new Set<string>();
+  return proofs.flatMap(({ violations }) =>
+    violations.flatMap(({ patch = [] }) => {
+      const containers = patch.flatMap(containersOf);
+      const isFree = containers.every(
+        (each) => !around.has(each) && pathsTo(each).every((path) => !taken.has(path)),
+      );
+      if (!isFree) return [];
+      for (const each of containers) {
+        taken.add(each);
+        for (const path of pathsTo(each)) around.add(path);
+      }
+      return patch;
+    }),
+  );
+}
+
+/** Where an operation moves or names anything: the containers of its values, and what it may make. */
+function containersOf(operation: PatchOperation): readonly string[] {
+  const pointers = operation.op === "move" ? [operation.path, operation.from] : [operation.path];
+  return pointers.map((pointer) => `${operation.file}${pointer.slice(0, pointer.lastIndexOf("/"))}`);
+}
+
+/** A container's own path, and those of all around it. */
+function pathsTo(container: string): readonly string[] {
+  const segments = container.split("/");
+  return segments.map((_, index) => segments.slice(0, index + 1).join("/"));
+}
+
+function patchedEstate({ folder, files }: Estate, operations: readonly PatchOperation[]): Estate {
+  const patched = (name: string): FileText => {
+    const file = files.find((each) => each.name === name);
+    if (!file) throw new TypeError(`an estate without ${name}`);
+    const own = operations.filter((operation) => operation.file === name);
+    return { ...file, text: applyPatch(file.text, own) };
+  };
+  const { host, lxc, vm, stacks } = FILE_NAMES;
+  const texts: FileTexts = { host: patched(host), lxc: patched(lxc), vm: patched(vm) };
+  return loadEstate(
+    folder,
+    files.some(({ name }) => name === stacks) ? { ...texts, stacks: patched(stacks) } : texts,
+  );
+}
