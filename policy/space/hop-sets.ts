@@ -6,7 +6,7 @@ import { type Diagram, NONE } from "./diagram.ts";
 import { PacketSpace } from "./packet-space.ts";
 import { type GroupSteps, type Step, StepMaker } from "./steps.ts";
 import type { GroupChain } from "../chain.ts";
-import { witnessOf } from "./witness.ts";
+import { memberOf } from "./witness.ts";
 
 /** The packets that one line of a hop decides. */
 export interface Decided {
@@ -105,9 +105,9 @@ export class HopSets {
     let left = space.all;
     for (const step of steps.flatMap((each) => ("group" in each ? each.steps : [each]))) {
       if (left === NONE) break;
-      for (const part of this.#byRuling(step, space.store.intersect(left, step.takes())))
-        gather(space, found, part);
-      left = space.store.subtract(left, step.takes());
+      const takes = step.takes();
+      for (const part of this.#byRuling(step, space.store.intersect(left, takes))) gather(space, found, part);
+      left = space.store.subtract(left, takes);
     }
     return [...found.values()].map((each) => ({ ...each, set: this.#space.store.adopt(each.set) }));
   }
@@ -117,7 +117,7 @@ export class HopSets {
     const { space, shared } = this.#steps;
     const parts = varies ? shared.rejects.map((part) => space.store.intersect(taken, part)) : [taken];
     return parts.flatMap((set) => {
-      const packet = witnessOf(space, set);
+      const packet = memberOf(space, set);
       if (!packet) return [];
       const said = ruling(packet);
       return [{ ruling: said, marked: marked && said.verdict === "accept", set }];

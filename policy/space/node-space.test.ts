@@ -4,13 +4,17 @@ import fc from "fast-check";
 import { generalNode } from "../../fixtures/general-node.ts";
 import { firewallTexts, generalFlows } from "../../fixtures/random-firewall.ts";
 import { randomFiles, randomFlow } from "../../fixtures/random-node.ts";
+import { sharedVectors } from "../../fixtures/vectors.ts";
 import { TRAP_FLOW, TRAPS } from "../../fixtures/traps.ts";
 import { decideOn } from "../decide.ts";
 import { explainDecision } from "../explain.ts";
 import type { Flow } from "../flow.ts";
 import { packetOf } from "../packet.ts";
 import type { Node } from "../proxmox/node.ts";
-import { type DecidedSet, NodeSpace } from "./node-space.ts";
+import { agrees } from "../vectors.ts";
+import { type DecidedSet, newSpaces, NodeSpace } from "./node-space.ts";
+import { PacketSet } from "./packet-set.ts";
+import { flowOfPacket } from "./witness.ts";
 
 /** `byDecider` of each pair once. */
 function remembered(space: NodeSpace): NodeSpace["byDecider"] {
@@ -69,5 +73,106 @@ test("the same of both families, all states and flags, and packets that are thei
       assertAgrees(generalNode(files), known);
     }),
     { numRuns: 60 },
+  );
+});
+
+for (const [file, count] of [
+  ["pve-phoenix.jsonl", 8000],
+  ["pve-general.jsonl", 7303],
+] as const)
+  test(`the sets decide every case of ${file} as Proxmox did`, (t) => {
+    const vectors = sharedVectors(t, file);
+    if (!vectors) return;
+    let cases = 0;
+    const wrong: string[] = [];
+    for (const { vector, node, estateNode, flows } of vectors) {
+      const byDecider = remembered(new NodeSpace(node));
+      const ofEstate = estateNode && new NodeSpace(estateNode);
+      for (const [index, expected] of vector.cases.entries()) {
+        const flow = flows[index];
+        const said = flow && ofPacket(node, byDecider, flow);
+        const isIn = flow && ofEstate?.accepted(flow.from, flow.to).has(packetOf(flow));
+        const isRight =
+          said &&
+          agrees(said, expected) &&
+          (isIn ?? said.verdict === "accept") === (said.verdict === "accept");
+        if (!isRight) wrong.push(JSON.stringify({ id: vector.id, expected, said, isIn }));
+        cases++;
+      }
+    }
+    assert.deepEqual(wrong.slice(0, 5), []);
+    assert.equal(cases, count);
+  });
+
+/** What the sets say of a packet; undefined where not just one holds it. */
+function ofPacket(node: Node, byDecider: NodeSpace["byDecider"], flow: Flow): DecidedSet | undefined {
+  const packet = packetOf(flow);
+  const ownMac = node.nics.find(({ place }) => place === flow.from)?.mac;
+  const holding = byDecider(flow.from, flow.to, packet.family).filter(({ set }) => set.has(packet, ownMac));
+  return holding.length === 1 ? holding[0] : undefined;
+}
+
+test("what all lines decide is every packet, and no two decide the same", () => {
+  fc.assert(
+    fc.property(firewallTexts, (files) => {
+      const space = new NodeSpace(generalNode(files));
+      for (const [from, to] of [
+        ["100", "host"],
+        ["outside", "101"],
+        ["host", "100i1"],
+      ] as const)
+        for (const family of [4, 6] as const) {
+          const sets = space.byDecider(from, to, family);
+          const total = sets.reduce((sum, { set }) => sum + set.count(), 0n);
+          assert.equal(total, PacketSet.all(space.spaces[family]).count());
+          const accepted = sets.filter(({ verdict }) => verdict === "accept").map(({ set }) => set);
+          const all = accepted.reduce((sum, set) => sum.union(set), PacketSet.none(space.spaces[family]));
+          assert.ok(all.equals(space.accepted(from, to, family)));
+        }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("nodes that share their spaces can be compared: equal files make equal sets, a rule more its packets more", () => {
+  const spaces = newSpaces();
+  const setOf = (rules: string) =>
+    new NodeSpace(generalNode({ "101.fw": `[OPTIONS]\nenable: 1\n[RULES]\n${rules}\n` }), spaces).accepted(
+      "outside",
+      "101",
+    );
+  const before = setOf("IN ACCEPT -p tcp -dport 80\nIN ACCEPT -p tcp -dport 443 -source 10.0.0.0/8");
+  assert.equal(
+    before.diagram,
+    setOf("IN ACCEPT -p tcp -dport 443 -source 10.0.0.0/8\nIN ACCEPT -p tcp -dport 80").diagram,
+  );
+  const after = setOf("IN ACCEPT -p tcp -dport 80,443");
+  assert.equal(
+    after.subtract(before).flows().print(),
+    "tcp 443 from anywhere except 10.0.0.0/8, 127.255.255.255, 172.16.1.255, 224.0.0.0/4, 255.255.255.255",
+  );
+  assert.ok(before.subtract(after).isEmpty);
+  assert.throws(() => before.union(new NodeSpace(generalNode({})).accepted("outside", "101")), TypeError);
+});
+
+test("a witness of a set is a packet that the model decides so", () => {
+  fc.assert(
+    fc.property(firewallTexts, (files) => {
+      const node = generalNode(files);
+      const space = new NodeSpace(node);
+      for (const [from, to] of [
+        ["101", "host"],
+        ["outside", "101"],
+      ] as const)
+        for (const family of [4, 6] as const)
+          for (const { set, verdict, decider } of space.byDecider(from, to, family)) {
+            const ownMac = node.nics.find(({ place }) => place === from)?.mac;
+            const packet = set.witness(ownMac === undefined ? {} : { ownMac });
+            assert.ok(packet);
+            const decision = decideOn(node, flowOfPacket(packet, from, to));
+            assert.deepEqual([decision.verdict, decision.decider], [verdict, decider]);
+          }
+    }),
+    { numRuns: 40 },
   );
 });

@@ -12,6 +12,8 @@ import { type Span, single } from "./spans.ts";
 export interface SharedLine {
   readonly takes: Diagram;
   readonly accepts: boolean;
+  /** It asks PVEFW-reject, whichever the policy. */
+  readonly rejects: boolean;
 }
 
 const MULTICAST: Readonly<Record<Family, IpSpan>> = {
@@ -79,12 +81,13 @@ export class SharedSets {
     const drop = (...conditions: readonly Conditions[]) => ({
       takes: this.#any(...conditions),
       accepts: false,
+      rejects: false,
     });
     const ports = (...numbers: readonly number[]) => ({ ports: numbers.map(single) });
     return [
-      ...(this.#space.family === 6 ? [drop({ ...tcp, ...ports(43) })] : []),
+      ...(this.#space.family === 6 ? [{ ...drop({ ...tcp, ...ports(43) }), rejects: true }] : []),
       drop({ dests: this.#multicast }, { dests: this.#broadcasts }),
-      { takes: this.#any(...VITAL_ICMP), accepts: true },
+      { takes: this.#any(...VITAL_ICMP), accepts: true, rejects: false },
       drop({ states: [single(stateNumber("INVALID"))] }),
       drop(
         { ...tcp, ...ports(135, 139, 445) },

@@ -146,9 +146,12 @@ class Walk {
   #policy(policy: ChainPolicy, marked: boolean): readonly Step[] {
     const { space, shared } = this.#maker;
     const ruling = (packet: Packet) => applyPolicy(policy, packet, this.#hook);
-    const all = { takes: space.all, accepts: policy.action === "ACCEPT" };
-    const lines = policy.action === "ACCEPT" ? [all] : [...shared.beforePolicy, all];
-    const varies = policy.action !== "ACCEPT";
-    return lines.map(({ takes, accepts }) => ({ takes: () => takes, accepts, marked, ruling, varies }));
+    const { action } = policy;
+    const all = { takes: space.all, accepts: action === "ACCEPT", rejects: false };
+    const lines = action === "ACCEPT" ? [all] : [...shared.beforePolicy, all];
+    return lines.map(({ takes, accepts, rejects }) => {
+      const varies = rejects || action === "REJECT";
+      return { takes: () => takes, accepts, marked, ruling, varies };
+    });
   }
 }

@@ -3,7 +3,7 @@ import type { Family, Ip } from "../ip.ts";
 import { EPHEMERAL_PORT, FLAG, ICMP, ICMPV6, type Packet, TCP, UDP } from "../packet.ts";
 import { parseIp } from "../ip.ts";
 import { formatIp } from "./address-text.ts";
-import { childAt, type Diagram, edgesOf, NONE } from "./diagram.ts";
+import { childAt, type Diagram, NONE } from "./diagram.ts";
 import { depthOf, icmpService, ipOf, kindOf, LEVEL, sourceLevel, STATES, wordsOf } from "./layout.ts";
 import { openingsOf } from "./openings.ts";
 import type { PacketSpace } from "./packet-space.ts";
@@ -23,6 +23,12 @@ export function witnessOf(space: PacketSpace, set: Diagram, taste: Taste = {}): 
   const opening = space.store.intersect(set, openingsOf(space));
   const point = find(space, opening, taste) ?? find(space, set, taste);
   return point && packetAt(space.family, point, taste);
+}
+
+/** Some packet of the set, whichever is found first. */
+export function memberOf(space: PacketSpace, set: Diagram): Packet | undefined {
+  const point = find(space, set, {});
+  return point && packetAt(space.family, point, {});
 }
 
 /** Whether the set holds a packet at all. */
@@ -50,23 +56,32 @@ function ipsOf(text: string): readonly Ip[] {
 function find({ family }: PacketSpace, set: Diagram, taste: Taste): readonly number[] | undefined {
   const usual = usualNumbers(family, taste);
   const depth = depthOf(family);
-  const down = (node: Diagram, point: readonly number[]): readonly number[] | undefined => {
-    if (node === NONE) return undefined;
+  const point: number[] = [];
+  const down = (node: Diagram): boolean => {
     const level = point.length;
-    if (level === depth) return isPacket(family, point) ? point : undefined;
+    if (level === depth) return isPacket(family, point);
     for (const value of candidates(node, level, usual(point))) {
-      const found = down(childAt(node, level, value), [...point, value]);
-      if (found) return found;
+      const child = childAt(node, level, value);
+      if (child === NONE) continue;
+      point.push(value);
+      if (down(child)) return true;
+      point.pop();
     }
-    return undefined;
+    return false;
   };
-  return down(set, []);
+  return set !== NONE && down(set) ? point : undefined;
 }
 
-function candidates(node: Diagram, level: number, usual: readonly number[]): Iterable<number> {
-  if (node.level !== level) return usual.length > 0 ? [...usual, 0, 1] : [0, 1];
-  const ends = edgesOf(node).flatMap(({ first, last, child }) => (child === NONE ? [] : [first, last]));
-  return new Set([...usual, ...ends]);
+function* candidates(node: Diagram, level: number, usual: readonly number[]): Generator<number> {
+  yield* usual;
+  if (node.level !== level) yield* [0, 1];
+  else
+    for (const [index, last] of node.uppers.entries()) {
+      if (node.children[index] === NONE) continue;
+      const first = (node.uppers[index - 1] ?? -1) + 1;
+      yield first;
+      if (first < last) yield last;
+    }
 }
 
 /** No packet is its own reply and has two ends that are one. */
