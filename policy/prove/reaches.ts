@@ -1,0 +1,153 @@
+import { type Estate, guestOf, type Position } from "../estate.ts";
+import { describeDecider } from "../explain.ts";
+import type { Decider, Place } from "../flow.ts";
+import { describePosition } from "../position.ts";
+import { nodeOf } from "../proxmox/node.ts";
+import { spaceOf } from "../space/node-space.ts";
+import { cubeText } from "../space/cube-text.ts";
+import type { PacketSet } from "../space/packet-set.ts";
+import { flowOfPacket } from "../space/witness.ts";
+import { closingOf, switchedOn } from "./closing.ts";
+import { guestById } from "./owners.ts";
+import type { Proof, Violation } from "./proof.ts";
+import { type Reach, reachesOf, sentBy, tasteOf } from "./reach.ts";
+import { REQUIREMENTS, type Requirement, webOf } from "./requirement.ts";
+import { placeInWords } from "./way.ts";
+
+/** Who reaches what, for every packet: the controls that a firewall alone decides. Pure. */
+export function proveReaches(estate: Estate): readonly Proof[] {
+  return [...REQUIREMENTS.map((requirement) => proofOf(estate, requirement)), proveSwitchedOn(estate)];
+}
+
+/** FW-003, as far as the files go. */
+function proveSwitchedOn(estate: Estate): Proof {
+  const sections = [estate.host, ...estate.guests];
+  const off = sections.filter(({ firewall }) => firewall?.enabled !== true);
+  return {
+    control: "FW-003",
+    statement: "The firewall of the datacenter, the host and each guest is on.",
+    space: `${sections.length} firewalls`,
+    violations: off.map((each): Violation => {
+      const place = "id" in each ? each.id : "host";
+      const position = each.firewall?.keys?.enabled ?? each.firewall?.position ?? each.position;
+      const why = each.firewall ? "is off" : "is missing";
+      const message = `the firewall of ${placeInWords(estate, place)} ${why}: nothing filters its port`;
+      return { message, position, ...switchedOn(estate, position) };
+    }),
+    notes: [],
+  };
+}
+
+function proofOf(estate: Estate, requirement: Requirement): Proof {
+  const { control, statement, pairs, sources = "own" } = requirement;
+  const all = pairs(estate);
+  const leaks = leaksOf(estate, requirement);
+  const violations = [...Map.groupBy(leaks, ({ decider }) => nameOf(decider)).values()].map((group) =>
+    violationOf(estate, group),
+  );
+  const under = sources === "any" ? "any source" : "its own sources";
+  return {
+    control,
+    statement,
+    space: `${all.length} ordered ${all.length === 1 ? "pair" : "pairs"}, every first packet of IPv4 and IPv6 under ${under}`,
+    violations: control === "EDGE-001" ? [...violations, ...closedWeb(estate)] : violations,
+    notes: [],
+  };
+}
+
+/** What gets through though the requirement does not permit it. */
+export function leaksOf(estate: Estate, { pairs, sources = "own", permits }: Requirement): readonly Reach[] {
+  return pairs(estate)
+    .flatMap(({ from, to }) => reachesOf(estate, from, to, sources))
+    .map((reach) => ({ ...reach, set: reach.set.subtract(permits(estate, reach)) }))
+    .filter(({ set }) => !set.isEmpty);
+}
+
+/** One line of the files, or one of Proxmox's own, whoever gets through by it. */
+function nameOf(decider: Decider): string {
+  const position = "position" in decider ? describePosition(decider.position) : "";
+  return `${decider.kind} ${position} ${"text" in decider ? decider.text : ""}`;
+}
+
+function violationOf(estate: Estate, leaks: readonly Reach[]): Violation {
+  const [first] = leaks;
+  if (!first) throw new TypeError("a violation without a leak");
+  const { from, to, set, decider } = first;
+  const packet = set.witness(tasteOf(estate, from, to));
+  const closing = closingOf(estate, decider);
+  return {
+    message: `${reachInWords(estate, leaks)}, let in by ${describeDecider(decider)}`,
+    position: positionOf(estate, first),
+    ...(packet && { witness: flowOfPacket(packet, from, to) }),
+    remedy: closing.remedy,
+    ...(closing.patch && { patch: closing.patch }),
+  };
+}
+
+const MOST_LINES = 3;
+
+/** `wan reaches Portainer (guest 1001) with tcp 9443` of the first pair, and how many pairs there are beside it. */
+function reachInWords(estate: Estate, leaks: readonly Reach[]): string {
+  const [first] = leaks;
+  if (!first) return "nothing";
+  const own = leaks.filter(({ from, to }) => from === first.from && to === first.to);
+  const pairs = new Set(leaks.map(({ from, to }) => `${from} ${to}`)).size;
+  const more = pairs > 1 ? ` (and ${pairs - 1} more ${pairs === 2 ? "pair" : "pairs"})` : "";
+  const [from, to] = [first.from, first.to].map((place) => placeInWords(estate, place));
+  return `${from} reaches ${to} with ${flowsInWords(estate, own)}${more}`;
+}
+
+/** What a rule lets in, as it is written; what nothing stops needs no list. */
+function flowsInWords(estate: Estate, reaches: readonly Reach[]): string {
+  if (reaches.some(({ decider }) => decider.kind !== "rule")) return "all that no rule stops";
+  const lines = [...new Set(reaches.flatMap(({ from, to, set }) => linesOf(estate, from, to, set)))];
+  const shown = lines.slice(0, MOST_LINES);
+  return [...shown, ...(lines.length > MOST_LINES ? [`${lines.length - MOST_LINES} more`] : [])].join("; ");
+}
+
+/** A set's flows between two places, whose own addresses go without saying. */
+function linesOf(estate: Estate, from: Place, to: Place, set: PacketSet): readonly string[] {
+  const { family } = set.space;
+  const [own] = sentBy(set.space, estate, from, "own").flows().cubes();
+  const taste = tasteOf(estate, from, to);
+  return [...set.flows().cubes()].map(({ sources, dests, ...cube }) => {
+    const isOwn =
+      sources === undefined || JSON.stringify(sources, text) === JSON.stringify(own?.sources, text);
+    const [only, ...others] = dests ?? [];
+    const isItsOwn = others.length === 0 && only?.first === only?.last && taste.dests[0] === only?.first;
+    const told = { ...cube, ...(!isOwn && { sources }), ...(dests && !isItsOwn && { dests }) };
+    return cubeText(told, family);
+  });
+}
+
+function text(_: string, value: unknown): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}
+
+function positionOf(estate: Estate, { decider, to }: Reach): Position {
+  if ("position" in decider) return decider.position;
+  return placePosition(estate, to);
+}
+
+function placePosition(estate: Estate, place: Place): Position {
+  return guestById(estate, place)?.position ?? estate.host.position;
+}
+
+/** EDGE-001 asks for two ports that answer, from every address outside: what of them does not come in. */
+function closedWeb(estate: Estate): readonly Violation[] {
+  const { id, address, position, firewall } = guestOf(estate, "gateway");
+  const space = spaceOf(nodeOf(estate));
+  const wanted = sentBy(space.spaces[4], estate, "wan", "own").intersect(webOf(space.spaces[4], address));
+  const closed = wanted.subtract(space.accepted("wan", id, 4));
+  const packet = closed.witness(tasteOf(estate, "wan", id));
+  if (!packet) return [];
+  const what = linesOf(estate, "wan", id, closed).join("; ");
+  return [
+    {
+      message: `${placeInWords(estate, id)} does not let in ${what}`,
+      position: firewall?.position ?? position,
+      witness: flowOfPacket(packet, "wan", id),
+      remedy: "Let TCP 80 and 443 in from anywhere, to the gateway's address.",
+    },
+  ];
+}
