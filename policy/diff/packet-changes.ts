@@ -1,0 +1,175 @@
+import { decideOn } from "../decide.ts";
+import type { Decision, Flow, Place } from "../flow.ts";
+import type { Family, Ip } from "../ip.ts";
+import type { Packet } from "../packet.ts";
+import type { PacketSet } from "../space/packet-set.ts";
+import { flowOfPacket } from "../space/witness.ts";
+import { type Cause, causeOf, changedBehind } from "./causes.ts";
+import { type Comparison, SIDES, type SideName } from "./compare.ts";
+import type { End } from "./ends.ts";
+import { bothFamilies, FlowWriter, hasNone, isOfAnyEnds } from "./flow-words.ts";
+import { type ChangeKind, type PairChange, pairChanges } from "./pairs.ts";
+
+/** A packet as one side has it, and what becomes of it there. */
+export interface Fate {
+  readonly flow: Flow;
+  readonly decision: Decision;
+}
+
+/** Packets between two places that the two sides do not treat alike, exact, with what decides them. */
+export interface PacketChange {
+  readonly kind: ChangeKind;
+  readonly from: End;
+  readonly to: End;
+  /** `responder`: who answered there before. */
+  readonly was?: End;
+  readonly isAstray: boolean;
+  readonly sets: Readonly<Partial<Record<Family, PacketSet>>>;
+  /** The sets in words, each a line. */
+  readonly flows: readonly string[];
+  readonly before?: string;
+  readonly after?: string;
+  /** One of the packets; a side that lacks one of its places has none. */
+  readonly witness: Readonly<Partial<Record<SideName, Fate>>>;
+  readonly causes: readonly Cause[];
+}
+
+/** All that packets tell two nodes apart by, of every two places of either. */
+export function packetChanges(comparison: Comparison): readonly PacketChange[] {
+  return inWords(comparison, pairChanges(comparison));
+}
+
+/** Changes of one pair and kind as one, whichever family. */
+export function inWords(comparison: Comparison, changes: readonly PairChange[]): readonly PacketChange[] {
+  const words = new FlowWriter();
+  const same = Map.groupBy(changes, ({ kind, from, to, was, isAstray, before, after }) =>
+    JSON.stringify([kind, from, to, was, isAstray, before, after]),
+  );
+  return [...same.values()].flatMap((group) => {
+    const [first] = group;
+    return first ? describe(comparison, words, first, group) : [];
+  });
+}
+
+function describe(
+  comparison: Comparison,
+  writer: FlowWriter,
+  first: PairChange,
+  group: readonly PairChange[],
+): readonly PacketChange[] {
+  const { kind, from, to, was, isAstray, before, after } = first;
+  const side = kind === "denied" ? "base" : "head";
+  const ends = comparison.ends[side];
+  const [sender, receiver] = [ends.get(from), ends.get(to)];
+  if (!sender || !receiver) throw new TypeError(`a change between ${from} and ${to}, which ${side} has not`);
+  const witness = witnessOf(comparison, first, sender, receiver);
+  if (!witness) return [];
+  const words = (family: Family) =>
+    group
+      .filter((each) => each.family === family)
+      .flatMap(({ set, whole }) => (isAstray ? set.lines() : writer.words(set, whole, sender, receiver)));
+  const earlier = was === undefined ? undefined : comparison.ends.base.get(was);
+  return [
+    {
+      kind,
+      from: sender,
+      to: receiver,
+      ...(earlier && { was: earlier }),
+      isAstray,
+      sets: Object.fromEntries(group.map(({ family, set }) => [family, set])),
+      flows: bothFamilies({ 4: words(4), 6: words(6) }),
+      ...(before !== undefined && { before }),
+      ...(after !== undefined && { after }),
+      witness,
+      causes: causesOf(comparison, group),
+    },
+  ];
+}
+
+/** A packet of the change as each side has it. It is asked of the model, which has to say that the two differ. */
+function witnessOf(
+  comparison: Comparison,
+  change: PairChange,
+  from: End,
+  to: End,
+): PacketChange["witness"] | undefined {
+  const { set, family, kind } = change;
+  const packet = set.witness({
+    sources: from.known[family],
+    dests: to.known[family],
+    ...(from.mac !== undefined && { ownMac: from.mac }),
+  });
+  if (!packet) return undefined;
+  const own = kind === "denied" ? "base" : "head";
+  const found: Partial<Record<SideName, Fate>> = {};
+  for (const side of SIDES) {
+    const target = side === "base" ? (change.was ?? to.id) : to.id;
+    if (!comparison.endsOn(side, { from: from.id, to: target, family })) continue;
+    const flow = flowOfPacket(
+      side === own ? packet : onSide(comparison, packet, change, side),
+      from.id,
+      target,
+    );
+    found[side] = { flow, decision: decideOn(comparison.sides[side].node, flow) };
+  }
+  refuseAgreement(kind, found);
+  return found;
+}
+
+/** The packet with the addresses that its ends have on the other side, where they moved. */
+function onSide(comparison: Comparison, packet: Packet, change: PairChange, side: SideName): Packet {
+  const { from, to, was, family } = change;
+  const there = (id: Place, ip: Ip): Ip =>
+    comparison.hasMoved(id, family) ? (comparison.ends[side].get(id)?.known[family][0] ?? ip) : ip;
+  const dest = was === undefined ? there(to, packet.dest) : packet.dest;
+  return { ...packet, source: there(from, packet.source), dest };
+}
+
+function refuseAgreement(kind: ChangeKind, { base, head }: PacketChange["witness"]): void {
+  const verdicts = [base, head].map((fate) => fate?.decision.verdict ?? "no such place");
+  const [was, is] = verdicts;
+  const isSo = {
+    allowed: was !== "accept" && is === "accept",
+    denied: was === "accept" && is !== "accept",
+    answer: was !== "accept" && is !== "accept",
+    responder: was === "accept" && is === "accept",
+  }[kind];
+  if (!isSo) throw new TypeError(`a witness of ${kind} that is ${was} before and ${is} after`);
+}
+
+/** What decides these packets at the hops that are not the same, and what changed behind it. */
+function causesOf(comparison: Comparison, group: readonly PairChange[]): readonly Cause[] {
+  const deciding = distinct(
+    SIDES.flatMap((side) => group.flatMap((change) => decidersOf(comparison, change, side))),
+  );
+  const { base, head } = comparison.sides;
+  const ends = [
+    ...new Set(group.flatMap(({ from, to, was }) => [from, to, ...(was === undefined ? [] : [was])])),
+  ];
+  return [...deciding, ...changedBehind(base.node, head.node, ends, deciding)];
+}
+
+function decidersOf(comparison: Comparison, change: PairChange, side: SideName): readonly Cause[] {
+  const { from, to, was, family, kind, set, whole, isAstray } = change;
+  const pair = { from, to: side === "base" ? (was ?? to) : to, family };
+  const own = kind === "denied" ? "base" : "head";
+  const hops = comparison.changedHops(side, pair);
+  const isElsewhere = side !== own && was === undefined && comparison.hasMovedAny(pair);
+  const here = isElsewhere ? comparison.relocated(set, pair, own) : set;
+  if (hops.length === 0 || isAstray)
+    return (
+      hops.length === 0
+        ? comparison.byDecider(side, pair)
+        : hops.flatMap((hop) => comparison.hopByDecider(side, hop, family))
+    )
+      .filter((each) => !(isAstray ? each.set : comparison.flowsOf(each.set)).intersect(here).isEmpty)
+      .map((ruling) => causeOf(side, ruling));
+  return hops
+    .flatMap((hop) => comparison.hopDeciders(side, hop, isElsewhere ? here : whole))
+    .filter(({ flows }) => isOfAnyEnds(flows) || !hasNone(flows.intersect(here)))
+    .map(({ ruling }) => causeOf(side, ruling));
+}
+
+function distinct(causes: readonly Cause[]): readonly Cause[] {
+  return [...new Map(causes.map((cause) => [JSON.stringify(cause), cause])).values()];
+}

@@ -1,0 +1,167 @@
+import type { Place } from "../flow.ts";
+import type { Family } from "../ip.ts";
+import { NONE } from "../space/diagram.ts";
+import { PacketSet } from "../space/packet-set.ts";
+import { type Comparison, FAMILIES, type Pair, SIDES, type SideName } from "./compare.ts";
+import { between, hasNone, isOfAnyEnds, servicesOf } from "./flow-words.ts";
+
+/** Newly accepted, newly refused, refused otherwise, or accepted by another guest at the same address. */
+export type ChangeKind = "allowed" | "denied" | "answer" | "responder";
+
+/** Packets of one family between two places that the two sides do not treat alike. */
+export interface PairChange {
+  readonly kind: ChangeKind;
+  readonly from: Place;
+  readonly to: Place;
+  /** `responder`: who answered there before. */
+  readonly was?: Place;
+  readonly family: Family;
+  /** With the addresses of head, but for what is denied: with those of base. */
+  readonly set: PacketSet;
+  /** What `set` is a part of, for many pairs the same: flows, of which it is those between the ends, or any packets. */
+  readonly whole: PacketSet;
+  /** Only with addresses that are not the ends' own, a foreign MAC, or as no first packet is. */
+  readonly isAstray: boolean;
+  /** How base refuses them, where that is one way: `drop`. */
+  readonly before?: string;
+  readonly after?: string;
+}
+
+/** All changes between every two places of either side, family by family and by destination. */
+export function pairChanges(comparison: Comparison): readonly PairChange[] {
+  const pairs = pairsOf(comparison);
+  const found = pairs.flatMap((pair) => changesBetween(comparison, pair));
+  const [ordinary, astray] = [
+    found.filter(({ isAstray }) => !isAstray),
+    found.filter(({ isAstray }) => isAstray),
+  ];
+  return [...ordinary, ...responders(comparison), ...unimplied(astray, ordinary)];
+}
+
+/** What passes from one plain device to another over the host's bridge is no file's concern. */
+function pairsOf(comparison: Comparison): readonly Pair[] {
+  const places = comparison.places();
+  const own = new Set(
+    places.filter((id) => SIDES.some((side) => comparison.ends[side].get(id)?.isOwn === true)),
+  );
+  const isAsked = (from: Place, to: Place) => from !== to && (own.has(from) || own.has(to));
+  return FAMILIES.flatMap((family) =>
+    places.flatMap((to) => places.filter((from) => isAsked(from, to)).map((from) => ({ from, to, family }))),
+  );
+}
+
+function changesBetween(comparison: Comparison, pair: Pair): readonly PairChange[] {
+  if (comparison.isSame(pair)) return [];
+  return [
+    ...gained(comparison, pair, "head"),
+    ...gained(comparison, pair, "base").flatMap((each) => byAnswer(comparison, each)),
+    ...answers(comparison, pair),
+  ];
+}
+
+/** What a side accepts and the other does not: between the ends' own addresses, and astray. */
+function gained(comparison: Comparison, pair: Pair, side: SideName): readonly PairChange[] {
+  const ends = comparison.endsOn(side, pair);
+  if (!ends) return [];
+  const other = side === "head" ? "base" : "head";
+  const own = comparison.accepted(side, pair);
+  const theirs = comparison.accepted(other, pair);
+  const more = comparison.beyond(own, comparison.relocated(theirs, pair, other));
+  if (more.isEmpty) return [];
+  const flows = comparison.flowsOf(more);
+  const ordinary = between(flows, ...ends);
+  const astray = more.subtract(theirs).subtract(ordinary);
+  const found = { ...pair, kind: side === "head" ? "allowed" : "denied" } as const;
+  return [
+    ...(hasNone(ordinary) ? [] : [{ ...found, set: ordinary, whole: flows, isAstray: false }]),
+    ...(astray.diagram === NONE ? [] : [{ ...found, set: astray, whole: more, isAstray: true }]),
+  ];
+}
+
+/** What is denied, by how it is refused now. */
+function byAnswer(comparison: Comparison, denied: PairChange): readonly PairChange[] {
+  const ends = comparison.endsOn("base", denied);
+  if (!ends || denied.isAstray || !comparison.endsOn("head", denied)) return [denied];
+  return [...comparison.refused("head", denied)].flatMap(([after, how]) => {
+    const whole = denied.whole.intersect(comparison.flowsOf(comparison.relocated(how, denied, "head")));
+    const set = between(whole, ...ends);
+    return hasNone(set) ? [] : [{ ...denied, whole, set, after }];
+  });
+}
+
+/** Refused on both sides, but not in the same way. */
+function answers(comparison: Comparison, pair: Pair): readonly PairChange[] {
+  const ends = comparison.endsOn("head", pair);
+  if (!ends || !comparison.endsOn("base", pair)) return [];
+  const [was, is] = [comparison.refused("base", pair), comparison.refused("head", pair)];
+  // Nearly always both drop, and nothing else.
+  if (new Set([...was.keys(), ...is.keys()]).size < 2) return [];
+  return [...was].flatMap(([before, how]) =>
+    [...is].flatMap(([after, now]): readonly PairChange[] => {
+      if (before === after) return [];
+      const whole = comparison.flowsOf(now.intersect(comparison.relocated(how, pair, "base")));
+      const set = between(whole, ...ends);
+      return hasNone(set) ? [] : [{ ...pair, kind: "answer", set, whole, isAstray: false, before, after }];
+    }),
+  );
+}
+
+/** Flows to an address that is another guest's now, and that both accept. */
+function responders(comparison: Comparison): readonly PairChange[] {
+  return FAMILIES.flatMap((family) =>
+    handedOver(comparison, family).flatMap(({ was, to, dests }) =>
+      comparison
+        .places()
+        .filter((from) => from !== was && from !== to)
+        .flatMap((from): readonly PairChange[] => {
+          const pair = { from, to, family };
+          const ends = comparison.endsOn("head", pair);
+          if (!ends) return [];
+          const before = comparison.accepted("base", { ...pair, to: was });
+          const whole = comparison
+            .flowsOf(before.intersect(comparison.accepted("head", pair)))
+            .intersect(PacketSet.where(before.space, { dests }));
+          const set = between(whole, ...ends);
+          return hasNone(set) ? [] : [{ ...pair, kind: "responder", was, set, whole, isAstray: false }];
+        }),
+    ),
+  );
+}
+
+function handedOver({ ends }: Comparison, family: Family) {
+  const owners = [...ends.base.values()].filter(({ isOwn }) => isOwn);
+  return [...ends.head.values()].flatMap(({ id: to, isOwn, known }) =>
+    (isOwn ? known[family] : []).flatMap((ip) => {
+      const was = owners.find((end) => end.known[family].includes(ip));
+      return was && was.id !== to ? [{ to, was: was.id, dests: [{ family, first: ip, last: ip }] }] : [];
+    }),
+  );
+}
+
+/**
+ * Astray packets that ordinary ones do not tell of: whoever may be sent tcp 80 may be sent it with a forged source too. Told
+ * by protocol and port, of the same sender or the same destination.
+ */
+function unimplied(astray: readonly PairChange[], ordinary: readonly PairChange[]): readonly PairChange[] {
+  const known = new Map<unknown, PacketSet>();
+  const services = (set: PacketSet): PacketSet => {
+    const before = known.get(set.diagram) ?? servicesOf(set);
+    known.set(set.diagram, before);
+    return before;
+  };
+  const keys = ({ kind, family, from, to }: PairChange) => [
+    `${kind} ${family} from ${from}`,
+    `${kind} ${family} to ${to}`,
+  ];
+  const told = new Map<string, PacketSet>();
+  for (const change of ordinary)
+    for (const key of keys(change)) {
+      const own = services(isOfAnyEnds(change.whole) ? change.whole : change.set);
+      told.set(key, told.get(key)?.union(own) ?? own);
+    }
+  return astray.filter((change) => {
+    const all = keys(change).flatMap((key) => told.get(key) ?? []);
+    const implied = all.reduce((sum, each) => sum.union(each), PacketSet.none(change.set.space));
+    return !services(change.whole).isWithin(implied) && !services(change.set).isWithin(implied);
+  });
+}
