@@ -101,13 +101,16 @@ export class HopSets {
 
   #decide(steps: readonly (Step | GroupSteps)[]): readonly Decided[] {
     const { space } = this.#steps;
+    const { store } = space;
     const found = new Map<string, Decided>();
-    let left = space.all;
+    // What no earlier step has taken is in `left` and not in `taken`: in one diagram each rule would stand there for each state.
+    let [left, taken] = [space.all, NONE];
     for (const step of steps.flatMap((each) => ("group" in each ? each.steps : [each]))) {
-      if (left === NONE) break;
       const takes = step.takes();
-      for (const part of this.#byRuling(step, space.store.intersect(left, takes))) gather(space, found, part);
-      left = space.store.subtract(left, takes);
+      const own = store.intersect(store.subtract(takes, taken), left);
+      for (const part of this.#byRuling(step, own)) gather(space, found, part);
+      if (step.byState) left = store.subtract(left, takes);
+      else taken = store.union(taken, takes);
     }
     return [...found.values()].map((each) => ({ ...each, set: this.#space.store.adopt(each.set) }));
   }

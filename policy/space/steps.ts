@@ -29,6 +29,8 @@ export interface Step {
   readonly ruling: (packet: Packet) => Ruling;
   /** It does not say the same of all: `SharedSets.rejects` are the parts. */
   readonly varies: boolean;
+  /** It asks for conntrack's state, which declared rules never do: what it takes is best kept apart from what they take. */
+  readonly byState: boolean;
 }
 
 /** The steps of a group that is entered; they are those of whoever else enters it. */
@@ -67,6 +69,7 @@ export class StepMaker {
       marked,
       ruling: () => ruling,
       varies: false,
+      byState: false,
     };
   }
 }
@@ -117,6 +120,7 @@ class Walk {
       marked,
       ruling: (packet) => act(line, packet, this.#hook),
       varies: line.action === "REJECT",
+      byState: line.match.states !== undefined,
     };
   }
 
@@ -127,7 +131,7 @@ class Walk {
       if (!found) throw new TypeError(`a packet that ${line.kind} does not take`);
       return found;
     };
-    return { takes: () => takes, accepts: false, marked: false, ruling, varies: false };
+    return { takes: () => takes, accepts: false, marked: false, ruling, varies: false, byState: true };
   }
 
   /** As `tryGroup` of `chain.ts` does: entered, or else an accept of whatever bears the mark. */
@@ -140,7 +144,7 @@ class Walk {
     if (!this.marked) return;
     const takes = () => this.#maker.space.all;
     const ruling = (): Ruling => ({ verdict: "accept", decider });
-    this.steps.push({ takes, accepts: true, marked: true, ruling, varies: false });
+    this.steps.push({ takes, accepts: true, marked: true, ruling, varies: false, byState: false });
   }
 
   #policy(policy: ChainPolicy, marked: boolean): readonly Step[] {
@@ -151,7 +155,7 @@ class Walk {
     const lines = action === "ACCEPT" ? [all] : [...shared.beforePolicy, all];
     return lines.map(({ takes, accepts, rejects }) => {
       const varies = rejects || action === "REJECT";
-      return { takes: () => takes, accepts, marked, ruling, varies };
+      return { takes: () => takes, accepts, marked, ruling, varies, byState: false };
     });
   }
 }
