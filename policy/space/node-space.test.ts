@@ -57,6 +57,39 @@ for (const [number, [words, ...cases]] of Object.entries(TRAPS))
     for (const [, files, flow] of cases) assertAgrees(generalNode(files), [{ ...TRAP_FLOW, ...flow }]);
   });
 
+const GROUP_GG = "[OPTIONS]\nenable: 1\n[group gg]\n";
+const USES_GG = "[OPTIONS]\nenable: 1\n[RULES]\nGROUP gg\n";
+
+test("sets know trap 1: what can't be written in a group opens the guests that use it", () => {
+  const rules =
+    "IN ACCEPT -p tcp -dport 80\nIN DROP -source +guest/lan\nIN ACCEPT -p tcp -dport 443\nOUT DROP";
+  const node = generalNode({ "cluster.fw": GROUP_GG + rules, "100.fw": USES_GG, "101.fw": USES_GG });
+  const flows = ["100", "101"].flatMap((guest) =>
+    [80, 443].flatMap((dport) => [
+      { ...TRAP_FLOW, to: guest, dport },
+      { ...TRAP_FLOW, from: guest, to: "outside", dport },
+    ]),
+  );
+  assertAgrees(node, flows);
+  assert.deepEqual(new Set(flows.map((flow) => decideOn(node, flow).verdict)), new Set(["accept", "drop"]));
+});
+
+test("sets know trap 2: a group that is not entered accepts by an earlier hop's mark, which one that is entered clears", () => {
+  const verdictWith = (hostRules: string, from: string): string => {
+    const node = generalNode({
+      "cluster.fw": `${GROUP_GG}IN ACCEPT -p tcp -dport 1`,
+      "100.fw": "[OPTIONS]\nenable: 1\n",
+      "host.fw": `[RULES]\n${hostRules}\n`,
+    });
+    const flow = { ...TRAP_FLOW, from, to: "host", dest: "172.16.1.2" };
+    assertAgrees(node, [flow, { ...flow, dport: 1 }, { ...flow, state: "ESTABLISHED" }]);
+    return decideOn(node, flow).verdict;
+  };
+  assert.equal(verdictWith("GROUP gg -i vmbr9", "100"), "accept");
+  assert.equal(verdictWith("GROUP gg -i vmbr9", "outside"), "drop");
+  assert.equal(verdictWith("GROUP gg -i vmbr0\nGROUP gg -i vmbr9", "100"), "drop");
+});
+
 test("random nodes: a packet is in the accepted set just where it is accepted, and in the set of the line that decides it", () => {
   const flows = fc.array(randomFlow, { minLength: 30, maxLength: 30 });
   fc.assert(
@@ -153,6 +186,38 @@ test("nodes that share their spaces can be compared: equal files make equal sets
   );
   assert.ok(before.subtract(after).isEmpty);
   assert.throws(() => before.union(new NodeSpace(generalNode({})).accepted("outside", "101")), TypeError);
+});
+
+test("from every place of a class of senders the same is accepted, to any place beyond it", () => {
+  const isOne = (files: Readonly<Record<string, string>>) => {
+    const node = generalNode(files);
+    const space = new NodeSpace(node);
+    const all = ["lan", "host", ...node.nics.map(({ place }) => place)];
+    for (const family of [4, 6] as const)
+      for (const [first = "", ...others] of space.senders(family))
+        for (const to of all.filter((place) => place !== first && !others.includes(place)))
+          for (const other of others)
+            assert.equal(
+              space.accepted(other, to, family).diagram,
+              space.accepted(first, to, family).diagram,
+            );
+  };
+  fc.assert(fc.property(firewallTexts, isOne), { numRuns: 40 });
+  fc.assert(fc.property(randomFiles, isOne), { numRuns: 20 });
+});
+
+test("guests that send alike are one class, and one that may not is another", () => {
+  const on = "[OPTIONS]\nenable: 1\n";
+  const node = generalNode({
+    "100.fw": on,
+    "101.fw": on,
+    "200.fw": `${on}[RULES]\nOUT DROP -p tcp -dport 25\n`,
+  });
+  const senders = new NodeSpace(node).senders();
+  const classOf = (place: string) => senders.find((each) => each.includes(place));
+  assert.equal(classOf("100"), classOf("101"));
+  assert.notEqual(classOf("200"), classOf("100"));
+  assert.deepEqual(classOf("lan")?.slice(0, 2), ["lan", "outside"]);
 });
 
 test("a witness of a set is a packet that the model decides so", () => {

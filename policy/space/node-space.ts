@@ -9,7 +9,7 @@ import type { Diagram } from "./diagram.ts";
 import { type Decided, gather, HopSets } from "./hop-sets.ts";
 import { PacketSet } from "./packet-set.ts";
 import { PacketSpace } from "./packet-space.ts";
-import { type Coming, Way } from "./way.ts";
+import { asksForMark, type Coming, Way } from "./way.ts";
 
 /** The spaces of both families. Nodes whose sets are to be compared share them. */
 export type Spaces = Readonly<Record<Family, PacketSpace>>;
@@ -63,6 +63,27 @@ export class NodeSpace {
         .map(({ ruling, set }) => this.#decided(pass, family, ruling, set))
         .filter(({ set }) => !set.isEmpty);
     });
+  }
+
+  /**
+   * Every place that may send, those together of which no other place can tell the packets apart: from each of them the same
+   * are accepted to any place that is not of the class. So a proof about all senders asks one of each.
+   */
+  senders(family: Family = 4): readonly (readonly Place[])[] {
+    const { node } = this.#model;
+    const plain = ["lan", "outside", ...(node.host.gateway === undefined ? [] : ["wan"])];
+    const all = [...plain, "host", ...node.nics.map(({ place }) => place)];
+    return [...Map.groupBy(all, (place) => this.#outwards(place, family)).values()];
+  }
+
+  /** What a place's packets meet before they part: its own hops, and by which bridge they come to the host. */
+  #outwards(from: Place, family: Family): string {
+    if (from === "host") return from;
+    const hops = this.passes(from, from === "lan" ? "outside" : "lan");
+    const accepted = hops.map((pass) => `${pass.hook} ${this.hop(pass, family).diagram.id}`);
+    const input = this.passes(from, "host").filter(({ hook }) => hook === "INPUT");
+    const asks = input.some((pass) => asksForMark(pass, family));
+    return [...accepted, ...input.map(({ device }) => device), asks ? from : ""].join(" ");
   }
 
   /** The hops between two places, in order. */

@@ -91,7 +91,7 @@ function afterTracking({ store }: PacketSpace, set: Diagram): Diagram {
 }
 
 /** Whether a line of the hop lets through what an earlier one marked (trap 2). */
-function asksForMark({ asks, device }: Pass, family: Family): boolean {
+export function asksForMark({ asks, device }: Pass, family: Family): boolean {
   return asks(family).some(({ lines }) =>
     lines.some((line) => line.kind === "group" && line.device !== undefined && line.device !== device),
   );
