@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { posix } from "node:path";
-import { HarnessError } from "../errors.ts";
+import { HarnessError, HarnessErrors } from "../errors.ts";
 import type { FileTree } from "../policy/file-tree.ts";
 import { DISK } from "../policy/read-file.ts";
 import { type FolderDeclaration, readDeclaration } from "../policy/read.ts";
@@ -37,11 +37,28 @@ export function readSides(
   nodeName?: string,
 ): readonly [Side, Side] {
   const [base, head] = placesOf(words, path);
-  return [readSide(base, nodeName), readSide(head, nodeName)];
+  return [readSide("BASE", base, nodeName), readSide("HEAD", head, nodeName)];
 }
 
-function readSide({ title, tree, folder }: Place, nodeName: string | undefined): Side {
-  return { title, tree, declaration: readDeclaration(folder, nodeName, tree) };
+function readSide(name: string, { title, tree, folder }: Place, nodeName: string | undefined): Side {
+  const declaration = toldOf(`${name} ${title}`, () => readDeclaration(folder, nodeName, tree));
+  return { title, tree, declaration };
+}
+
+/** Faults of what is read, each with the side that it is of: both may have files of one name. */
+export function toldOf<T>(side: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof HarnessErrors)
+      throw new HarnessErrors(error.errors.map((each) => ofSide(side, each)));
+    throw error instanceof HarnessError ? ofSide(side, error) : error;
+  }
+}
+
+function ofSide(side: string, error: HarnessError): HarnessError {
+  const { code, detail } = error;
+  return new HarnessError(code, { ...detail, subject: `${side}: ${detail.subject}` }, { cause: error });
 }
 
 function placesOf(words: readonly string[], path: string | undefined): readonly [Place, Place] {

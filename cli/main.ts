@@ -85,6 +85,12 @@ const VERBS: Readonly<Record<string, Entry>> = {
     acts: false,
     load: () => import("./check.ts"),
   },
+  diff: {
+    does: "says what a change of the files lets through, and what no more",
+    example: "phx diff main..HEAD -- etc",
+    acts: false,
+    load: () => import("./diff.ts"),
+  },
   vectors: {
     does: "holds the model, and with --live the kernel, against what Proxmox decided",
     example: "phx vectors pve-phoenix.jsonl",

@@ -20,8 +20,8 @@ export interface Revision {
 
 /** The commit that a revision names (gitrevisions(7)); undefined where there is none, or no repository. */
 export function commitOf(revision: string): string | undefined {
-  // A word that begins so is a flag to git, and a name with a NUL or a line break none at all.
-  if (revision.startsWith("-") || revision === "" || /[\0-\x1f]/.test(revision)) return undefined;
+  // A word that begins so is a flag to git, and none that has control characters is a name.
+  if (revision.startsWith("-") || revision === "" || /\p{Cc}/u.test(revision)) return undefined;
   const { status, stdout } = git([
     "rev-parse",
     "--verify",

@@ -4,19 +4,22 @@ import type { Level } from "../policy/lint/catalogue.ts";
 import type { LintFinding } from "../policy/lint/finding.ts";
 import { shown } from "./text.ts";
 
-/** What one lint looks for, as the catalogue has it. */
-interface Lint {
+/** What one lint looks for, as the catalogue has it; or what a control states. */
+export interface SarifLint {
   readonly level: Level;
   readonly what: string;
   readonly why: string;
   readonly remedy: string;
 }
 
+/** What was found, by a lint or against a control. */
+export type SarifFinding = Omit<LintFinding, "lint"> & { readonly lint: string };
+
 export interface SarifInput {
   readonly version: string;
   /** All that were looked for, found or not. */
-  readonly lints: Readonly<Record<string, Lint>>;
-  readonly findings: readonly LintFinding[];
+  readonly lints: Readonly<Record<string, SarifLint>>;
+  readonly findings: readonly SarifFinding[];
   /** The files that were read, as far as their digests are known. */
   readonly files: readonly Pick<SourceFile, "name" | "sha256">[];
 }
@@ -64,7 +67,7 @@ export function renderSarif({ version, lints, findings, files }: SarifInput): un
   };
 }
 
-function ruleOf(id: string, { level, what, why, remedy }: Lint): unknown {
+function ruleOf(id: string, { level, what, why, remedy }: SarifLint): unknown {
   return {
     id,
     name: id.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase()),
@@ -95,7 +98,7 @@ function artifact(name: string): unknown {
  * What a finding is about, its lint and its file, but no line: the same after lines before it came or went. Equal ones in
  * one file are told apart by their order.
  */
-function fingerprintsOf(findings: readonly LintFinding[]): readonly string[] {
+function fingerprintsOf(findings: readonly SarifFinding[]): readonly string[] {
   const seen = new Map<string, number>();
   return findings.map(({ lint, position, subject }) => {
     const key = JSON.stringify([lint, position.file, subject]);

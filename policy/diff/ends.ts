@@ -21,15 +21,14 @@ export interface End {
 }
 
 /** The places of a side by id. */
-export function endsOf({ node, estate, names }: DiffSide): ReadonlyMap<Place, End> {
+export function endsOf({ node, names, addresses }: DiffSide): ReadonlyMap<Place, End> {
   const { host, nics } = node;
-  const addresses = new Map(estate?.guests.map((guest) => [guest.id, [guest.address]]));
   const owned = [
     { id: "host", title: "host", texts: [host.address] },
-    ...nics.map(({ place, guestId, index, addresses: own, mac }) => ({
+    ...nics.map(({ place, guestId, mac }) => ({
       id: place,
       title: titleOf(place, names.get(guestId)),
-      texts: own.length > 0 ? own : index === 0 ? (addresses.get(guestId) ?? []) : [],
+      texts: addresses.get(place) ?? [],
       mac,
     })),
   ].map(({ texts, ...rest }) => ({

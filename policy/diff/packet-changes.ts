@@ -4,11 +4,12 @@ import type { Family, Ip } from "../ip.ts";
 import type { Packet } from "../packet.ts";
 import type { PacketSet } from "../space/packet-set.ts";
 import { flowOfPacket } from "../space/witness.ts";
+import type { JudgedApproval, JudgedChange } from "./approve.ts";
 import { type Cause, causeOf, changedBehind } from "./causes.ts";
 import { type Comparison, SIDES, type SideName } from "./compare.ts";
 import type { End } from "./ends.ts";
 import { bothFamilies, FlowWriter, hasNone, isOfAnyEnds } from "./flow-words.ts";
-import { type ChangeKind, type PairChange, pairChanges } from "./pairs.ts";
+import type { ChangeKind, PairChange } from "./pairs.ts";
 
 /** A packet as one side has it, and what becomes of it there. */
 export interface Fate {
@@ -32,18 +33,15 @@ export interface PacketChange {
   /** One of the packets; a side that lacks one of its places has none. */
   readonly witness: Readonly<Partial<Record<SideName, Fate>>>;
   readonly causes: readonly Cause[];
+  /** Who has approved that it is newly allowed. */
+  readonly approval?: JudgedApproval;
 }
 
-/** All that packets tell two nodes apart by, of every two places of either. */
-export function packetChanges(comparison: Comparison): readonly PacketChange[] {
-  return inWords(comparison, pairChanges(comparison));
-}
-
-/** Changes of one pair and kind as one, whichever family. */
-export function inWords(comparison: Comparison, changes: readonly PairChange[]): readonly PacketChange[] {
+/** Changes in words, of one pair and kind as one, whichever family. */
+export function inWords(comparison: Comparison, changes: readonly JudgedChange[]): readonly PacketChange[] {
   const words = new FlowWriter();
-  const same = Map.groupBy(changes, ({ kind, from, to, was, isAstray, before, after }) =>
-    JSON.stringify([kind, from, to, was, isAstray, before, after]),
+  const same = Map.groupBy(changes, ({ kind, from, to, was, isAstray, before, after, approval }) =>
+    JSON.stringify([kind, from, to, was, isAstray, before, after, approval?.position]),
   );
   return [...same.values()].flatMap((group) => {
     const [first] = group;
@@ -54,10 +52,10 @@ export function inWords(comparison: Comparison, changes: readonly PairChange[]):
 function describe(
   comparison: Comparison,
   writer: FlowWriter,
-  first: PairChange,
-  group: readonly PairChange[],
+  first: JudgedChange,
+  group: readonly JudgedChange[],
 ): readonly PacketChange[] {
-  const { kind, from, to, was, isAstray, before, after } = first;
+  const { kind, from, to, was, isAstray, before, after, approval } = first;
   const side = kind === "denied" ? "base" : "head";
   const ends = comparison.ends[side];
   const [sender, receiver] = [ends.get(from), ends.get(to)];
@@ -82,6 +80,7 @@ function describe(
       ...(after !== undefined && { after }),
       witness,
       causes: causesOf(comparison, group),
+      ...(approval && { approval }),
     },
   ];
 }

@@ -1,0 +1,163 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { EXIT, HarnessError } from "../errors.ts";
+import { CONFORMANCE_FILE, type Exceptions, parseConformance } from "../policy/approval.ts";
+import { diffOf, type GovernedSide, unapproved } from "../policy/diff/diff.ts";
+import { type ChangeGroup, groupChanges } from "../policy/diff/group.ts";
+import type { PacketChange } from "../policy/diff/packet-changes.ts";
+import { sideOf } from "../policy/diff/side.ts";
+import { decodeStrictly } from "../policy/read-file.ts";
+import { asciiJson } from "../reports/ascii-json.ts";
+import { renderDiffMarkdown } from "../reports/diff-markdown.ts";
+import { renderDiffText } from "../reports/diff-text.ts";
+import { type DiffInput, endsText } from "../reports/diff-words.ts";
+import { renderSarif, type SarifFinding } from "../reports/sarif.ts";
+import { parseArguments, usage } from "./arguments.ts";
+import { EXPECTED, readSides, type Side, toldOf } from "./diff-sides.ts";
+
+export const help = `usage: phx diff BASE HEAD [--format text|markdown|json|sarif] [--json] [--node NAME]
+       phx diff BASE..HEAD|BASE...HEAD|BASE [-- PATH]
+
+Says what a change of the files does, for every packet: what becomes allowed that was not, what is denied now, what is refused
+in another way or answered by another guest; who reaches whom, one packet as an example, and the lines that decide. Names,
+routes, certificates and guests likewise. Both sides are read as they are, a revision without a checkout; nothing is sent or
+written, and no root is needed.
+
+  BASE, HEAD     folders with the Phoenix files or with Proxmox's .fw files, or git revisions: main, HEAD~3, a tag, main:etc
+  BASE..HEAD     two revisions; with ... what HEAD changed since it left BASE
+  BASE           one revision, against the working tree
+  PATH           the folder in the repository, from the current one (default: all of it)
+
+flags:
+  --format FORM  text (default); markdown, for a comment of a pull request; json; sarif (SARIF 2.1.0, newly allowed alone)
+  --json         the same as --format json
+  --node NAME    which node of a cluster's /etc/pve
+  --help         this text
+
+Where flows are meant to become allowed, an approval in BASE's conformance.json, beside the files, says so: from, to, flows
+(in the words printed here), owner, reason, ticket, expires. An approval that has expired, or stands for anybody or anything,
+covers nothing, and HEAD's own approvals do not count.
+
+exit status: 0 where nothing is newly allowed, or all of it is approved, and 1 where something is
+
+example:
+  phx diff main..HEAD -- etc
+  phx diff main --format markdown -- etc > comment.md
+`;
+
+const WORDS = `${EXPECTED} [--format text|markdown|json|sarif] [--json] [--node NAME]`;
+const OPTIONS = { format: { type: "string" }, json: { type: "boolean" }, node: { type: "string" } } as const;
+
+export async function run(args: string[]): Promise<number> {
+  const dashes = args.indexOf("--");
+  const [before, paths] = dashes < 0 ? [args, []] : [args.slice(0, dashes), args.slice(dashes + 1)];
+  const { values, positionals } = parseArguments("diff", WORDS, { args: before, options: OPTIONS }, 2);
+  if (paths.length > 1 || paths[0] === "")
+    throw usage("diff", "one PATH behind --", paths.join(" ") || "an empty one");
+  const format = values.format ?? (values.json ? "json" : "text");
+  if (values.json && format !== "json") throw usage("diff", WORDS, `--json and --format ${format}`);
+  const print = Object.hasOwn(PRINTERS, format) ? PRINTERS[format] : undefined;
+  if (!print) throw usage("diff", WORDS, `--format ${format}`);
+  const [base, head] = readSides(positionals, paths[0], values.node);
+  const [was, is] = [governed("BASE", base), governed("HEAD", head)];
+  const diff = diffOf(was, is, new Date());
+  const places = new Set(
+    [was, is].flatMap(({ node }) => [...node.nics.map(({ place }) => place), "lan", "host", "beyond"]),
+  ).size;
+  const input = { diff, groups: groupChanges(diff.packets), base: base.title, head: head.title, places };
+  process.stdout.write(print(input, is));
+  return unapproved(diff).length > 0 ? EXIT.findings : EXIT.conformant;
+}
+
+function governed(name: string, { title, tree, declaration }: Side): GovernedSide {
+  const { folder } = declaration;
+  const side = sideOf(declaration);
+  const path = join(folder, CONFORMANCE_FILE);
+  const isThere = tree.entriesOf(folder).some((entry) => entry.name === CONFORMANCE_FILE);
+  return {
+    ...side,
+    exceptions: isThere
+      ? toldOf(`${name} ${title}`, () => exceptionsIn(path, tree.readRegularFile(path)))
+      : NONE,
+  };
+}
+
+const NONE: Exceptions = { approvals: [], waivers: [] };
+
+function exceptionsIn(path: string, bytes: Buffer): Exceptions {
+  const text = decodeStrictly(bytes);
+  if (text !== undefined) return parseConformance(text);
+  const detail = {
+    subject: path,
+    expected: "text in UTF-8",
+    actual: "other bytes",
+    remedy: "Save the file as UTF-8.",
+  };
+  throw new HarnessError("json-syntax", detail);
+}
+
+const PRINTERS: Readonly<Record<string, (input: DiffInput, head: GovernedSide) => string>> = {
+  text: renderDiffText,
+  markdown: renderDiffMarkdown,
+  json: (input) => `${asciiJson(jsonOf(input))}\n`,
+  sarif: (input, head) => `${asciiJson(sarifOf(input, head))}\n`,
+};
+
+function jsonOf({ diff, base, head }: DiffInput): unknown {
+  const { exceptions, approvals, packets, declared, files, hasServices } = diff;
+  return {
+    base,
+    head,
+    unapproved: unapproved(diff).length,
+    conformance: { changes: exceptions, approvals },
+    changes: packets.map(changeJson),
+    declared,
+    comparesServices: hasServices,
+    files,
+  };
+}
+
+function changeJson({ from, to, was, isAstray, sets, witness, ...rest }: PacketChange): unknown {
+  const fates = Object.entries(witness).map(([side, { flow, decision }]) => {
+    const { verdict, reject } = decision;
+    return [side, { flow, verdict, ...(reject !== undefined && { reject }) }] as const;
+  });
+  return {
+    ...rest,
+    from: from.id,
+    to: to.id,
+    ...(was && { was: was.id }),
+    astray: isAstray,
+    sets: Object.values(sets),
+    witness: Object.fromEntries(fates),
+  };
+}
+
+const NEWLY_ALLOWED = {
+  level: "finding",
+  what: "flows that were refused are allowed",
+  why: "a change that lets through more than before has to be meant",
+  remedy: "Take it back, or have it approved in conformance.json of the revision that it is held against.",
+} as const;
+
+/** What is newly allowed and not approved, where HEAD's files say it. */
+function sarifOf({ diff, places }: DiffInput, { files }: GovernedSide): unknown {
+  const findings = groupChanges(unapproved(diff)).map((group) =>
+    findingOf(group, places, files[0]?.name ?? ""),
+  );
+  return renderSarif({ version: version(), lints: { "newly-allowed": NEWLY_ALLOWED }, findings, files });
+}
+
+function findingOf({ from, to, flows, causes }: ChangeGroup, places: number, file: string): SarifFinding {
+  const positions = causes.flatMap(({ side, position }) => (side === "head" && position ? [position] : []));
+  const [position = { file, line: 1, column: 1, pointer: "" }, ...related] = positions;
+  const way = `${endsText(from, places)} to ${endsText(to, places)}`;
+  const message = `newly allowed from ${way}: ${flows.join("; ")}`;
+  const { level, remedy } = NEWLY_ALLOWED;
+  return { lint: "newly-allowed", level, position, message, remedy, subject: message, related, count: 1 };
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,100 @@
+import type { Exceptions } from "../approval.ts";
+import { type JudgedApproval, judgeApprovals } from "./approve.ts";
+import { Comparison } from "./compare.ts";
+import { type DeclaredChange, declaredChanges } from "./declared.ts";
+import { inWords, type PacketChange } from "./packet-changes.ts";
+import { pairChanges } from "./pairs.ts";
+import { completed, type DiffSide } from "./side.ts";
+
+/** A file that is not the same on both sides, by its text. */
+export interface FileChange {
+  readonly name: string;
+  readonly what: "added" | "removed" | "changed";
+}
+
+/** A waiver or an approval that came, went or is worded anew. */
+export interface ExceptionChange {
+  readonly what: "added" | "removed";
+  readonly text: string;
+}
+
+/** What a change of the files does. */
+export interface Diff {
+  /** The file that approves changes is itself changed by this one. */
+  readonly exceptions: readonly ExceptionChange[];
+  /** Of base: a change can't approve itself. */
+  readonly approvals: readonly JudgedApproval[];
+  readonly packets: readonly PacketChange[];
+  readonly declared: readonly DeclaredChange[];
+  readonly files: readonly FileChange[];
+  /** Both sides declare names, routes and certificates. */
+  readonly hasServices: boolean;
+}
+
+/** A side with its waivers and approvals. */
+export interface GovernedSide extends DiffSide {
+  readonly exceptions: Exceptions;
+}
+
+/** What becomes of packets, names, routes, certificates and guests between two sides. Pure; `now` is when approvals are judged. */
+export function diffOf(base: GovernedSide, head: GovernedSide, now: Date): Diff {
+  const comparison = new Comparison(...completed(base, head));
+  const { changes, approvals } = judgeApprovals(
+    comparison,
+    pairChanges(comparison),
+    base.exceptions.approvals,
+    now,
+  );
+  const { sides } = comparison;
+  return {
+    exceptions: exceptionChanges(base.exceptions, head.exceptions),
+    approvals,
+    packets: inWords(comparison, changes),
+    declared: declaredChanges(sides.base, sides.head),
+    files: fileChanges(base, head),
+    hasServices: base.estate !== undefined && head.estate !== undefined,
+  };
+}
+
+/** Newly allowed, and nobody has approved it. */
+export function unapproved({ packets }: Diff): readonly PacketChange[] {
+  return packets.filter(({ kind, approval }) => kind === "allowed" && !approval);
+}
+
+function fileChanges(base: DiffSide, head: DiffSide): readonly FileChange[] {
+  const [was, is] = [base, head].map(({ files }) => new Map(files.map(({ name, sha256 }) => [name, sha256])));
+  const names = [...new Set([...(was?.keys() ?? []), ...(is?.keys() ?? [])])].sort();
+  return names.flatMap((name): readonly FileChange[] => {
+    const [before, after] = [was?.get(name), is?.get(name)];
+    if (before === after) return [];
+    return [{ name, what: before === undefined ? "added" : after === undefined ? "removed" : "changed" }];
+  });
+}
+
+function exceptionChanges(base: Exceptions, head: Exceptions): readonly ExceptionChange[] {
+  const [was, is] = [textsOf(base), textsOf(head)];
+  return [
+    ...is.filter((text) => !was.includes(text)).map((text) => ({ what: "added", text }) as const),
+    ...was.filter((text) => !is.includes(text)).map((text) => ({ what: "removed", text }) as const),
+  ];
+}
+
+function textsOf({ approvals, waivers }: Exceptions): readonly string[] {
+  const governed = ({
+    owner,
+    reason,
+    ticket,
+    expires,
+  }: Exceptions["waivers"][number] | Exceptions["approvals"][number]) =>
+    `until ${expires}, ${ticket}, ${owner}: ${reason}`;
+  return [
+    ...approvals.map((each) => {
+      const { from, to, flows } = each;
+      return `approval of ${flows.join("; ")} from ${[from].flat().join(", ")} to ${[to].flat().join(", ")} ${governed(each)}`;
+    }),
+    ...waivers.map((each) => {
+      const where = each.guest === undefined ? "" : ` for guest ${each.guest}`;
+      return `waiver of ${each.control}${where} ${governed(each)}`;
+    }),
+  ];
+}

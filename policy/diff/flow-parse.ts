@@ -1,0 +1,184 @@
+import { type Family, type IpSpan, parseSpan, parseSpanRange } from "../ip.ts";
+import { type Region, regionOf } from "../lint/region.ts";
+import { icmpKind, protocolNumber } from "../names.ts";
+import { ICMP, ICMPV6, PORT_PROTOCOLS } from "../packet.ts";
+import { icmpService } from "../space/layout.ts";
+import type { Conditions } from "../space/packet-space.ts";
+import { joined, others, type Span, single } from "../space/spans.ts";
+import { without } from "./ends.ts";
+import { EVERYTHING, OF_BOTH, OF_SIX } from "./flow-words.ts";
+
+/** Flows that a person has written, as conditions for each family that they are of. */
+export interface WrittenFlows {
+  readonly conditions: Readonly<Partial<Record<Family, Conditions>>>;
+  /** It leaves open what somebody who approves has to know: the protocol, most ports, or any source. */
+  readonly isBroad: boolean;
+}
+
+const WILD = new Set([EVERYTHING, "*", "any", "all"]);
+
+/**
+ * Flows in the words in which `flowWords` prints them, but for state, flags and MAC: `tcp 443, 8000-8010 from 10.0.0.0/24 except
+ * 10.0.0.12`, `icmp echo-request`, `udp 53, IPv6 too`. Undefined where they are none.
+ */
+export function parseFlows(text: string): WrittenFlows | undefined {
+  const isSix = text.endsWith(OF_SIX);
+  const suffix = isSix ? OF_SIX : text.endsWith(OF_BOTH) ? OF_BOTH : "";
+  const families: readonly Family[] = isSix ? [6] : suffix === OF_BOTH ? [4, 6] : [4];
+  const plain = text
+    .slice(0, text.length - suffix.length)
+    .trim()
+    .replaceAll(/\s+/g, " ");
+  if (WILD.has(plain.toLowerCase())) return { conditions: { 4: {}, 6: {} }, isBroad: true };
+  const [, what = "", sports, from, to] =
+    /^(.*?)(?: source port (.*?))?(?: from (.*?))?(?: to (.*?))?$/.exec(plain) ?? [];
+  const service = parseService(what);
+  const sportSpans = sports === undefined ? undefined : parseNumbers(sports);
+  const ends = endsOf(from, to);
+  if (!service || !ends || (sports !== undefined && !sportSpans)) return undefined;
+  const own = { ...service.conditions, ...(sportSpans && { sports: sportSpans }) };
+  const [family] = ends.families;
+  const meant = family === undefined ? families : [family];
+  return {
+    conditions: Object.fromEntries(meant.map((each) => [each, { ...own, ...ends.conditions }])),
+    isBroad: service.isBroad || ends.isBroad,
+  };
+}
+
+interface Part {
+  readonly conditions: Conditions;
+  readonly isBroad: boolean;
+}
+
+/** Protocols, then ports or ICMP types: `tcp, udp 53`, `any protocol except tcp`. */
+function parseService(text: string): Part | undefined {
+  if (/^any protocol\b/.test(text)) {
+    const except = /^any protocol except (.+)$/.exec(text)?.[1];
+    const left = except === undefined ? [] : parseProtocols(except.split(", "));
+    if (!left || (except === undefined && text !== "any protocol")) return undefined;
+    return { conditions: { protos: others(left, 255) }, isBroad: true };
+  }
+  const [, names = "", rest] =
+    /^((?:protocol \d+|[a-z][\w.-]*)(?:, (?:protocol \d+|(?!type\b|except\b)[a-z][\w.-]*))*)(?: (.+))?$/i.exec(
+      text,
+    ) ?? [];
+  const protos = names === "" ? undefined : parseProtocols(names.split(", "));
+  if (!protos) return undefined;
+  const isIcmp = eachOf(protos).some((proto) => proto === ICMP || proto === ICMPV6);
+  const hasPorts = eachOf(protos).some((proto) => PORT_PROTOCOLS.has(proto));
+  if (rest === undefined) return { conditions: { protos }, isBroad: hasPorts };
+  if (isIcmp && !hasPorts) {
+    const icmp = parseTypes(rest, eachOf(protos));
+    return icmp && { conditions: { protos, icmp }, isBroad: false };
+  }
+  const ports = hasPorts && !isIcmp ? parseNumbers(rest) : undefined;
+  return ports && { conditions: { protos, ports }, isBroad: eachCount(ports) > MOST_PORTS };
+}
+
+/** Whoever approves more has not looked at them. */
+const MOST_PORTS = 32_768;
+
+function parseProtocols(names: readonly string[]): readonly Span[] | undefined {
+  const numbers = names.map((name) => {
+    const number = /^protocol (\d{1,3})$/.exec(name)?.[1];
+    return number === undefined ? protocolNumber(name.toLowerCase()) : Number(number);
+  });
+  const known = numbers.filter((number) => number !== undefined && number <= 255);
+  return known.length === names.length ? joined(known.map((number) => single(number ?? 0))) : undefined;
+}
+
+/** `80, 443-445`, or `except 22`. */
+function parseNumbers(text: string): readonly Span[] | undefined {
+  const except = /^except (.+)$/.exec(text)?.[1];
+  const spans = (except ?? text).split(", ").map(parseRange);
+  const known = spans.filter((span) => span !== undefined);
+  if (known.length < spans.length) return undefined;
+  return except === undefined ? joined(known) : others(joined(known), 65_535);
+}
+
+function parseRange(text: string): Span | undefined {
+  const [, low, high = low] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  const span = { first: Number(low ?? Number.NaN), last: Number(high ?? Number.NaN) };
+  return span.first <= span.last && span.last <= 65_535 ? span : undefined;
+}
+
+/** `echo-request, type 130-137, type 3 code 4`, or `except ...`. */
+function parseTypes(text: string, protos: readonly number[]): readonly Span[] | undefined {
+  const except = /^except (.+)$/.exec(text)?.[1];
+  const spans = (except ?? text).split(", ").map((each) => parseType(each, protos));
+  const known = spans.filter((span) => span !== undefined);
+  if (known.length < spans.length) return undefined;
+  return except === undefined ? joined(known) : others(joined(known), 65_535);
+}
+
+function parseType(text: string, protos: readonly number[]): Span | undefined {
+  const [, types, codes] = /^type (\d{1,3}(?:-\d{1,3})?)(?: code (\d{1,3}(?:-\d{1,3})?))?$/.exec(text) ?? [];
+  const named = icmpKind(text, protos[0] === ICMP ? 4 : 6);
+  if (named?.code !== undefined) return single(icmpService(named.type, named.code));
+  const type = types === undefined ? named && single(named.type) : parseRange(types);
+  const code = codes === undefined ? { first: 0, last: 255 } : parseRange(codes);
+  const isOne = type?.first === type?.last || codes === undefined;
+  if (!type || !code || type.last > 255 || code.last > 255 || !isOne) return undefined;
+  return { first: icmpService(type.first, code.first), last: icmpService(type.last, code.last) };
+}
+
+interface Ends extends Part {
+  /** Of the addresses; none where none is given. */
+  readonly families: readonly Family[];
+}
+
+function endsOf(from: string | undefined, to: string | undefined): Ends | undefined {
+  const [sources, dests] = [from, to].map((text) => (text === undefined ? undefined : parseAddresses(text)));
+  if ((from !== undefined && !sources) || (to !== undefined && !dests)) return undefined;
+  const families = [...new Set([...(sources ?? []), ...(dests ?? [])].map(({ family }) => family))];
+  if (families.length > 1) return undefined;
+  const widest = Math.max(
+    ...(sources ?? []).map(({ first, last, family }) => bitsOf(first, last) - (family === 4 ? 0 : 96)),
+  );
+  return {
+    families,
+    conditions: { ...(sources && { sources }), ...(dests && { dests }) },
+    isBroad: widest > WIDEST,
+  };
+}
+
+/** A source of more than an IPv4 /8 is everybody; of IPv6 a /8 of what 32 bits less are. */
+const WIDEST = 24;
+
+function bitsOf(first: IpSpan["first"], last: IpSpan["last"]): number {
+  return (BigInt(last) - BigInt(first)).toString(2).length;
+}
+
+/** `10.0.0.0/24 except 10.0.0.1, 10.0.0.9; 192.168.0.0/16`. */
+function parseAddresses(text: string): Region | undefined {
+  const parts = text.split("; ").map((part) => {
+    const [held = "", except] = part.split(" except ");
+    const [all, left] = [parseSpans(held), except === undefined ? [] : parseSpans(except)];
+    return all && left && without(all, left);
+  });
+  const known = parts.filter((part) => part !== undefined);
+  const [first] = known.flat();
+  return first && known.length === parts.length ? regionOf(known.flat(), first.family) : undefined;
+}
+
+function parseSpans(text: string): Region | undefined {
+  const spans = text
+    .split(", ")
+    .map((each) => (each === "anywhere" ? ANYWHERE : (parseSpan(each) ?? parseSpanRange(each))));
+  const known = spans.filter((span) => span !== undefined);
+  const [first] = known;
+  const isOne = known.length === spans.length && known.every(({ family }) => family === first?.family);
+  return first && isOne ? regionOf(known, first.family) : undefined;
+}
+
+const ANYWHERE: IpSpan = { family: 4, first: 0, last: 0xffffffff };
+
+function eachOf(spans: readonly Span[]): readonly number[] {
+  return spans.flatMap(({ first, last }) =>
+    Array.from({ length: last - first + 1 }, (_, index) => first + index),
+  );
+}
+
+function eachCount(spans: readonly Span[]): number {
+  return spans.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+}
