@@ -1,25 +1,30 @@
 import { readFileSync } from "node:fs";
+import { catalogued } from "../audit/catalogue.ts";
 import { EXIT } from "../errors.ts";
-import type { SourceFile } from "../policy/estate.ts";
+import type { Estate, SourceFile } from "../policy/estate.ts";
 import { LINTS } from "../policy/lint/catalogue.ts";
-import type { LintFinding } from "../policy/lint/finding.ts";
-import { lint, type LintReport, type Told } from "../policy/lint/lint.ts";
+import { lint, type Told } from "../policy/lint/lint.ts";
 import type { FirewallFile } from "../policy/proxmox/file.ts";
 import type { Node } from "../policy/proxmox/node.ts";
 import { parseFirewallFile } from "../policy/proxmox/parse.ts";
-import { readDeclaration } from "../policy/read.ts";
+import { proveAll } from "../policy/prove/all.ts";
+import { mend } from "../policy/prove/mend.ts";
+import type { Proof } from "../policy/prove/proof.ts";
+import { readDeclaration, readEstate } from "../policy/read.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
-import { renderSarif } from "../reports/sarif.ts";
-import { counted, shown } from "../reports/text.ts";
+import { renderSarif, type SarifFinding, type SarifLint } from "../reports/sarif.ts";
 import { parseArguments, usage } from "./arguments.ts";
+import { type Checked, checkText, countsOf } from "./check-text.ts";
 import { REFERENCE_FOLDER } from "./labs.ts";
 
 export const help = `usage: phx check [DIR] [--format text|json|sarif] [--json] [--node NAME]
+       phx check [DIR] --fix-patch
 
 Reads the files alone and says what is wrong with them: rules that repeat, contradict or never match, lines that Proxmox
 ignores, guests without a firewall, unused names, secrets. Each has its place and a remedy; docs/lint.md lists them all.
-Sends nothing, needs no lab and no root. Exit 1 on any finding; notes never fail. Exit 4 where there is no finding, but not
-all rules could be compared with each other.
+Of Phoenix files each control that they decide is proved, for every packet and every name, or violated, with a packet that
+shows it: docs/check.md. Sends nothing, needs no lab and no root. Exit 1 on any finding or violation; notes never fail.
+Exit 4 where there is neither, but not all rules could be compared with each other.
 
   DIR            folder with the Phoenix files, or with Proxmox's .fw files (default: the reference estate)
 
@@ -27,14 +32,20 @@ flags:
   --format FORM  text (default): a line for people and compilers, then the remedy; json; sarif (SARIF 2.1.0)
   --json         the same as --format json
   --node NAME    which node of a cluster's /etc/pve
+  --fix-patch    only what mends the violations, as JSON: by file a patch of RFC 6902
   --help         this text
 
 example:
   phx check my-estate --format sarif > my-estate.sarif
 `;
 
-const EXPECTED = "[DIR] [--format text|json|sarif] [--json] [--node NAME]";
-const OPTIONS = { format: { type: "string" }, json: { type: "boolean" }, node: { type: "string" } } as const;
+const EXPECTED = "[DIR] [--format text|json|sarif] [--json] [--node NAME] [--fix-patch]";
+const OPTIONS = {
+  format: { type: "string" },
+  json: { type: "boolean" },
+  node: { type: "string" },
+  "fix-patch": { type: "boolean" },
+} as const;
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArguments("check", EXPECTED, { args, options: OPTIONS }, 1);
@@ -42,30 +53,41 @@ export async function run(args: string[]): Promise<number> {
   if (values.json && format !== "json") throw usage("check", EXPECTED, `--json and --format ${format}`);
   const print = Object.hasOwn(PRINTERS, format) ? PRINTERS[format] : undefined;
   if (!print) throw usage("check", EXPECTED, `--format ${format}`);
-  const checked = check(positionals[0] ?? REFERENCE_FOLDER, values.node);
+  const folder = positionals[0] ?? REFERENCE_FOLDER;
+  if (values["fix-patch"]) return printPatch(folder);
+  const checked = check(folder, values.node);
   process.stdout.write(print(checked));
   return exitOf(checked);
 }
 
-interface Checked extends LintReport {
-  readonly files: readonly Pick<SourceFile, "name" | "sha256">[];
+/** What mends all violations that a patch can, by file; exit 1 where there are violations at all. */
+function printPatch(folder: string): number {
+  const estate = readEstate(folder);
+  const isSound = proveAll(estate).every(({ violations }) => violations.length === 0);
+  const operations = Map.groupBy(mend(estate, proveAll), ({ file }) => file);
+  const patches = [...operations].map(([file, own]) => [
+    file,
+    own.map(({ file: _, ...operation }) => operation),
+  ]);
+  process.stdout.write(`${asciiJson(Object.fromEntries(patches))}\n`);
+  return isSound ? EXIT.conformant : EXIT.findings;
 }
 
 function check(folder: string, nodeName: string | undefined): Checked {
-  const { node, told, files } = read(folder, nodeName);
-  return { ...lint(node, told), files };
+  const { node, told, files, estate } = read(folder, nodeName);
+  return { ...lint(node, told), files, ...(estate && { proofs: proveAll(estate) }) };
 }
 
 function read(
   folder: string,
   nodeName: string | undefined,
-): { node: Node; told: Told; files: Checked["files"] } {
+): { node: Node; told: Told; files: Checked["files"]; estate?: Estate } {
   const declared = readDeclaration(folder, nodeName);
   const { node } = declared;
   switch (declared.kind) {
     case "phoenix": {
       const { estate } = declared;
-      return { node, told: { ...estate, kind: "phoenix" }, files: estate.files };
+      return { node, told: { ...estate, kind: "phoenix" }, files: estate.files, estate };
     }
     case "proxmox":
       return {
@@ -89,35 +111,46 @@ function elsewhereOf(
   });
 }
 
-function exitOf({ findings, complete }: LintReport): number {
+function exitOf({ findings, complete, proofs = [] }: Checked): number {
   if (findings.some(({ level }) => level === "finding")) return EXIT.findings;
+  if (proofs.some(({ violations }) => violations.length > 0)) return EXIT.findings;
   return complete ? EXIT.conformant : EXIT.inconclusive;
 }
 
 const PRINTERS: Readonly<Record<string, (checked: Checked) => string>> = {
-  text: ({ findings }) => `${[...findings.map(describe), summary(findings)].join("\n")}\n`,
-  json: ({ findings, complete }) => `${asciiJson({ ...counts(findings), complete, findings })}\n`,
-  sarif: ({ findings, files }) =>
-    `${asciiJson(renderSarif({ version: version(), lints: LINTS, findings, files }))}\n`,
+  text: checkText,
+  json: (checked) => `${asciiJson({ ...countsOf(checked), ...withoutFiles(checked) })}\n`,
+  sarif: ({ findings, files, proofs = [] }) => {
+    const lints = { ...LINTS, ...controlLints(proofs) };
+    const all = [...findings, ...proofs.flatMap(violationFindings)];
+    return `${asciiJson(renderSarif({ version: version(), lints, findings: all, files }))}\n`;
+  },
 };
 
-/** As compilers print: an editor finds the place. */
-function describe({ level, lint: id, position, message, remedy }: LintFinding): string {
-  const { file, line, column } = position;
-  return `${shown(`${file}:${line}:${column}: ${level} ${id}: ${message}`, LONGEST)}\n    ${shown(remedy, LONGEST)}`;
+function withoutFiles({ complete, findings, proofs }: Checked) {
+  return { complete, findings, ...(proofs && { proofs }) };
 }
 
-const LONGEST = 4000;
-
-function summary(findings: readonly LintFinding[]): string {
-  const { findings: wrong, notes } = counts(findings).counts;
-  return `${counted(wrong, "finding")}, ${counted(notes, "note")}`;
+/** Controls in the words of their catalogue, as rules of a SARIF log. */
+function controlLints(proofs: readonly Proof[]): Record<string, SarifLint> {
+  const entries = proofs.map(({ control }): [string, SarifLint] => {
+    const { title, statement } = catalogued(control);
+    return [control, { level: "finding", what: title, why: statement, remedy: "See the message." }];
+  });
+  return Object.fromEntries(entries);
 }
 
-function counts(findings: readonly LintFinding[]) {
-  const of = (level: LintFinding["level"]) =>
-    findings.filter((each) => each.level === level).reduce((sum, { count }) => sum + count, 0);
-  return { counts: { findings: of("finding"), notes: of("note") } };
+function violationFindings({ control, violations }: Proof): SarifFinding[] {
+  return violations.map(({ message, position, remedy }) => ({
+    lint: control,
+    level: "finding",
+    position,
+    message,
+    remedy,
+    subject: message.replaceAll(/:\d+:\d+/g, ""),
+    related: [],
+    count: 1,
+  }));
 }
 
 function version(): string {

@@ -208,6 +208,12 @@ export const LINTS = {
     why: "a guest can forge what the filter would stop",
     remedy: "Leave the option out, unless it is needed.",
   },
+  "forgeable-source": {
+    level: "note",
+    what: "rules that trust a source address inside the subnet, once a run",
+    why: "Proxmox's ipfilter is off, and no key of the files sets it: a guest or a device of the LAN can write any such address",
+    remedy: "Set ipfilter on the node for each guest, and mind that a device of the LAN stays able to.",
+  },
   "hidden-name": {
     level: "note",
     what: "a guest's alias or set with the name of another one in cluster.fw",

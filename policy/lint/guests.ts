@@ -1,4 +1,5 @@
 import { describePosition } from "../position.ts";
+import type { FirewallRule } from "../proxmox/file.ts";
 import type { Nic, Node } from "../proxmox/node.ts";
 import { guestOptions } from "../proxmox/options.ts";
 import { found, type LintFinding } from "./finding.ts";
@@ -27,6 +28,19 @@ function unfiltered({ nics, guests }: Node, id: string): readonly LintFinding[] 
   return [
     found("unfiltered-guest", position, `guest ${id}`, `the firewall of guest ${id} is off: ${reason}`),
   ];
+}
+
+/** Once for all guests: no key of the Phoenix files sets ipfilter, and rules between guests name the sender's address. */
+export function forgeableSources({ nics, guests }: Node): readonly LintFinding[] {
+  const trusting = nics.filter(({ guestId }) => guests.get(guestId)?.rules.some(isTrusting));
+  const [first] = trusting;
+  if (!first) return [];
+  const message = `${trusting.length} guests have rules that trust a source address, which another guest or a device of the subnet can forge`;
+  return [found("forgeable-source", first.position, "the subnet", message)];
+}
+
+function isTrusting(rule: FirewallRule): boolean {
+  return rule.type === "in" && rule.action === "ACCEPT" && rule.source !== undefined;
 }
 
 function plainNic({ guestId, index, position }: Nic): LintFinding {

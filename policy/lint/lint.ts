@@ -6,7 +6,7 @@ import { definitionLints } from "./definitions.ts";
 import { found, type LintFinding, secretsOf, sortFindings } from "./finding.ts";
 import { Ground } from "./ground.ts";
 import { groupLints } from "./groups.ts";
-import { guestLints } from "./guests.ts";
+import { forgeableSources, guestLints } from "./guests.ts";
 import { neverLints } from "./never.ts";
 import { optionLints } from "./options.ts";
 import { redundantLints } from "./redundant.ts";
@@ -46,6 +46,7 @@ export function lint(node: Node, told: Told, comparisons?: number): LintReport {
     ...definitionLints(ground),
     ...groupLints(ground),
     ...optionLints(node),
+    ...(told.kind === "phoenix" ? forgeableSources(node) : []),
     ...guestLints(node).filter((each) => told.kind === "proxmox" || each.lint !== "shared-mac"),
     ...(told.ignored ?? filesOf(node).flatMap((file) => file.ignored)).flatMap(ignoredLine),
     ...(told.secrets ?? []).map(secret),

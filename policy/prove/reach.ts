@@ -24,6 +24,8 @@ export type Sources = "own" | "any";
 
 export const FAMILIES = [4, 6] as const;
 
+const KNOWN = new WeakMap<Estate, Map<string, readonly Reach[]>>();
+
 /** Everything that comes through from one place to another as the first packet of a flow, by the line that lets it in. */
 export function reachesOf(
   estate: Estate,
@@ -31,6 +33,15 @@ export function reachesOf(
   to: Place,
   sources: Sources = "own",
 ): readonly Reach[] {
+  const known = KNOWN.get(estate) ?? new Map<string, readonly Reach[]>();
+  KNOWN.set(estate, known);
+  const key = `${from} ${to} ${sources}`;
+  const found = known.get(key) ?? findReaches(estate, from, to, sources);
+  known.set(key, found);
+  return found;
+}
+
+function findReaches(estate: Estate, from: Place, to: Place, sources: Sources): readonly Reach[] {
   const space = spaceOf(nodeOf(estate));
   return FAMILIES.flatMap((family) => {
     const sent = sentBy(space.spaces[family], estate, from, sources);

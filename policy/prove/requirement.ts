@@ -42,6 +42,13 @@ export const REQUIREMENTS: readonly Requirement[] = [
     permits: declared,
   },
   {
+    control: "FW-005",
+    statement:
+      "IPv6, and UDP and ICMP of either family, reach nothing but by a declared ACCEPT or a standing accept.",
+    pairs: everyPair,
+    permits: (estate, reach) => declared(estate, reach).union(tcpOf4(reach)),
+  },
+  {
     control: "EDGE-001",
     statement: "Of TCP and UDP only TCP 80 and 443 reach the gateway from outside, by a declared ACCEPT.",
     pairs: (estate) => [{ from: "wan", to: guestOf(estate, "gateway").id }],
@@ -69,8 +76,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   {
     control: "SEG-001",
     statement: "Between any two places nothing gets through but by a declared ACCEPT or a standing accept.",
-    pairs: (estate) =>
-      places(estate).flatMap(({ id, destination }) => (destination ? pairsTo(estate, id) : [])),
+    pairs: everyPair,
     permits: declared,
   },
   {
@@ -110,6 +116,10 @@ export function webOf(space: PacketSpace, address: string): PacketSet {
   });
 }
 
+function everyPair(estate: Estate): readonly Pair[] {
+  return places(estate).flatMap(({ id, destination }) => (destination ? pairsTo(estate, id) : []));
+}
+
 function pairsTo(estate: Estate, to: Place): readonly Pair[] {
   return places(estate).flatMap(({ id: from }) => (from === to ? [] : [{ from, to }]));
 }
@@ -133,6 +143,11 @@ function standing({ set, from, to, decider }: Reach): PacketSet {
   if (decider.kind !== "standing") return PacketSet.none(set.space);
   const all = PacketSet.all(set.space);
   return from === "wan" && to === "host" ? all.subtract(portsOf(set)) : all;
+}
+
+function tcpOf4({ set }: Reach): PacketSet {
+  const { space } = set;
+  return space.family === 4 ? PacketSet.where(space, { protos: [single(TCP)] }) : PacketSet.none(space);
 }
 
 function withoutPorts({ set }: Reach): PacketSet {

@@ -1,0 +1,81 @@
+import type { SourceFile } from "../policy/estate.ts";
+import type { Flow } from "../policy/flow.ts";
+import type { LintFinding } from "../policy/lint/finding.ts";
+import type { LintReport } from "../policy/lint/lint.ts";
+import { comparePositions } from "../policy/position.ts";
+import type { Proof, Violation } from "../policy/prove/proof.ts";
+import { counted, shown } from "../reports/text.ts";
+
+/** What `phx check` found; of Proxmox's own files there are no proofs, since they say nothing of who is who. */
+export interface Checked extends LintReport {
+  readonly files: readonly Pick<SourceFile, "name" | "sha256">[];
+  readonly proofs?: readonly Proof[];
+}
+
+/** Findings and violations as compilers print, so that an editor finds the place; then each control, then the counts. */
+export function checkText(checked: Checked): string {
+  const { findings, proofs = [] } = checked;
+  const violations = proofs.flatMap(({ control, violations: own }) =>
+    own.map((each) => ({ control, ...each })),
+  );
+  const lines = [
+    ...findings.map((each) => ({ position: each.position, text: findingText(each) })),
+    ...violations.map((each) => ({ position: each.position, text: violationText(each) })),
+  ].sort((a, b) => comparePositions(a.position, b.position));
+  return `${[...lines.map(({ text }) => text), ...proofs.map(proofText), summary(checked)].join("\n")}\n`;
+}
+
+function findingText({ level, lint, position, message, remedy }: LintFinding): string {
+  return placed(position, `${level} ${lint}: ${message}`, remedy);
+}
+
+function violationText({
+  control,
+  position,
+  message,
+  remedy,
+  witness,
+}: Violation & { control: string }): string {
+  const more = witness ? [`for example ${flowText(witness)}`] : [];
+  return placed(position, `violation ${control}: ${message}`, remedy, ...more);
+}
+
+function placed({ file, line, column }: LintFinding["position"], text: string, ...below: string[]): string {
+  return [`${file}:${line}:${column}: ${text}`, ...below.map((each) => `    ${each}`)]
+    .map((each) => shown(each, LONGEST))
+    .join("\n");
+}
+
+const LONGEST = 4000;
+
+/** `tcp 203.0.113.10:40000 > 10.0.0.142:6333`. */
+function flowText({ proto, source, dest, sport, dport, icmpType }: Flow): string {
+  const at = (address: string, port: number | undefined) =>
+    port === undefined ? address : address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+  const name = typeof proto === "number" ? `protocol ${proto}` : proto;
+  const type = icmpType === undefined ? "" : ` type ${icmpType}`;
+  return `${name}${type} ${at(source, sport)} > ${at(dest, dport)}`;
+}
+
+function proofText({ control, statement, space, violations, notes }: Proof): string {
+  const verdict = violations.length === 0 ? "proved" : `violated (${violations.length})`;
+  return [`${verdict} ${control}: ${statement} Over ${space}.`, ...notes.map((note) => `    ${note}`)]
+    .map((each) => shown(each, LONGEST))
+    .join("\n");
+}
+
+function summary(checked: Checked): string {
+  const { findings, notes, proved, violated } = countsOf(checked).counts;
+  const lints = `${counted(findings, "finding")}, ${counted(notes, "note")}`;
+  if (checked.proofs === undefined) return lints;
+  const controls = `${proved} of ${counted(proved + violated, "control")} that files decide proved`;
+  return `${lints}; ${controls}`;
+}
+
+export function countsOf({ findings, proofs }: Checked) {
+  const of = (level: LintFinding["level"]) =>
+    findings.filter((each) => each.level === level).reduce((sum, { count }) => sum + count, 0);
+  const counts = { findings: of("finding"), notes: of("note") };
+  const violated = proofs?.filter(({ violations }) => violations.length > 0).length ?? 0;
+  return { counts: { ...counts, proved: (proofs?.length ?? 0) - violated, violated } };
+}

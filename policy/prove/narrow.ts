@@ -1,0 +1,40 @@
+import type { Estate, Rule } from "../estate.ts";
+import { ruleLine } from "../rule-line.ts";
+import type { Proof, Violation } from "./proof.ts";
+import { placeInWords } from "./way.ts";
+
+/** FW-004: each ACCEPT says whom it is for, for what, and why. Duplicates and the like are findings of the lint. */
+export function proveNarrow(estate: Estate): Proof {
+  const sections = [{ id: "host", firewall: estate.host.firewall }, ...estate.guests];
+  const accepts = sections.flatMap(({ id, firewall }) =>
+    (firewall?.rules ?? [])
+      .filter(({ enabled, action }) => enabled && action === "ACCEPT")
+      .map((rule) => ({ id, rule })),
+  );
+  return {
+    control: "FW-004",
+    statement: "Each ACCEPT has a source or destination, a protocol, its port or ICMP type, and a comment.",
+    space: `${accepts.length} ACCEPTs`,
+    violations: accepts.flatMap(({ id, rule }): Violation[] => {
+      const missing = missingIn(rule);
+      if (missing.length === 0) return [];
+      const message = `"${ruleLine(rule)}" of ${placeInWords(estate, id)} has no ${missing.join(", no ")}`;
+      return [{ message, position: rule.position, remedy: "Say whom it is for, for what, and why." }];
+    }),
+    notes: [],
+  };
+}
+
+const WITH_PORTS = new Set(["tcp", "udp", "6", "17"]);
+
+function missingIn({ source, dest, proto, port, sport, icmpType, macro, comment }: Rule): string[] {
+  const isMacro = macro !== undefined;
+  const isIcmp = proto === "icmp" || proto === "1";
+  return [
+    ...(source === undefined && dest === undefined ? ["source or destination"] : []),
+    ...(proto === undefined && !isMacro ? ["protocol"] : []),
+    ...(WITH_PORTS.has(proto ?? "") && port === undefined && sport === undefined && !isMacro ? ["port"] : []),
+    ...(isIcmp && icmpType === undefined && port === undefined ? ["ICMP type"] : []),
+    ...(comment === undefined || comment.trim() === "" ? ["comment"] : []),
+  ];
+}
