@@ -93,6 +93,8 @@ test("what is no JSON is not patched", () => {
 const NOWHERE: readonly Unfiled[] = [
   { op: "remove", path: "/none" },
   { op: "remove", path: "/servers/2" },
+  { op: "remove", path: "/servers/01" },
+  { op: "remove", path: "/servers/-" },
   { op: "remove", path: "" },
   { op: "replace", path: "/rules/0/none", value: 1 },
   { op: "add", path: "/servers/3", value: 1 },

@@ -152,6 +152,14 @@ test("where http-01 has the rule that TLS-ALPN-01 needs, one correction mends bo
   assert.equal(mend(estate, proveServices).length, 1);
 });
 
+test("a rule for http-01 that is switched off serves nothing", () => {
+  const change: Change = ({ lxc }) => {
+    const { rules } = lxc.lxc_configs["102"].firewall;
+    rules.push({ ...rules[1], port: "80", enable: false });
+  };
+  assert.deepEqual(violationsOf(estateWith(change), "PKI-003"), []);
+});
+
 test("port 80 for anyone, or for Step-CA among all of a network, is no rule for http-01", () => {
   const change: Change = ({ lxc }) => {
     lxc.lxc_configs["101"].firewall.rules[0].source = "10.0.0.0/24";
@@ -202,6 +210,63 @@ test("a way that both ends close is opened at both", () => {
   assert.ok(violation?.witness);
   assert.equal(decide(before, violation.witness).verdict, "drop");
   assert.equal(decide(after, violation.witness).verdict, "accept");
+});
+
+/** A row each: the rules of Grafana, and how its way is opened. */
+const OPENINGS: readonly (readonly [string, readonly object[], readonly string[]])[] = [
+  ["no rule", [], ["add /lxc_configs/801/firewall/rules/-"]],
+  [
+    "a DROP alone",
+    [
+      { type: "in", action: "ACCEPT", proto: "udp", port: "1" },
+      { type: "in", action: "DROP" },
+    ],
+    ["add /lxc_configs/801/firewall/rules/1"],
+  ],
+  [
+    "a late ACCEPT behind two that stop it",
+    [
+      { type: "in", action: "DROP", proto: "tcp" },
+      { type: "in", action: "REJECT", port: "3000", proto: "tcp" },
+      { type: "in", action: "ACCEPT", port: "3001", proto: "tcp" },
+      { type: "in", action: "ACCEPT", port: "3000", proto: "tcp" },
+    ],
+    ["move /lxc_configs/801/firewall/rules/0"],
+  ],
+  [
+    "an ACCEPT that is switched off",
+    [
+      { type: "in", action: "DROP", proto: "tcp" },
+      { type: "in", action: "ACCEPT", port: "3000", proto: "tcp", enable: false },
+    ],
+    ["add /lxc_configs/801/firewall/rules/0"],
+  ],
+];
+
+for (const [title, rules, operations] of OPENINGS) {
+  test(`a way that ${title} closes is opened by one operation`, () => {
+    const texts = changedTexts(({ lxc }) => (lxc.lxc_configs["801"].firewall.rules = rules));
+    const [violation] = violationsOf(loadEstate("x", texts), "RTE-002");
+    assert.deepEqual(
+      violation?.patch?.map(({ op, path }) => `${op} ${path}`),
+      operations,
+    );
+    assert.deepEqual(violationsOf(loadEstate("x", patched(texts, violation?.patch ?? [])), "RTE-002"), []);
+  });
+}
+
+test("from the internet a rule names no source", () => {
+  const estate = estateWith(({ lxc }) => lxc.lxc_configs["101"].firewall.rules.pop());
+  const [operation] = violationsOf(estate, "EDGE-005")[0]?.patch ?? [];
+  assert.ok(operation?.op === "add");
+  assert.deepEqual(operation.value, {
+    type: "in",
+    action: "ACCEPT",
+    proto: "tcp",
+    dest: "10.0.0.153",
+    port: "443",
+    comment: "Public HTTPS from anywhere",
+  });
 });
 
 test("the witness is a packet that the model stops", () => {
@@ -321,6 +386,40 @@ test("without a section dns_server there is nothing to patch, and it is told", (
   ).slice(-1);
   assert.match(violation?.message ?? "", /^the name server is off: 8 guests are told to ask 10\.0\.0\.13$/);
   assert.equal(violation?.patch, undefined);
+});
+
+test("a public name's record is corrected, another one is deleted", () => {
+  const estate = estateWith(({ host }) => {
+    const { records } = host.dns_server.authoritative_zones[0];
+    records[0].ip_external = "10.0.0.101";
+    records.push({ hostname: "pve", ip_external: "10.0.0.13" });
+  });
+  const patches = ["DNS-001", "DNS-003"].map((control) =>
+    violationsOf(estate, control).flatMap(({ patch }) => patch?.map(({ op, path }) => `${op} ${path}`)),
+  );
+  const records = "/dns_server/authoritative_zones/0/records";
+  const expected = [`replace ${records}/0/ip_external`, `remove ${records}/4`];
+  assert.deepEqual(patches, [expected, expected]);
+});
+
+test("an address that is nobody's inside leaks nothing, and yet leads astray", () => {
+  const estate = estateWith(({ host }) => {
+    host.dns_server.authoritative_zones[0].records[0].ip_external = "203.0.113.10";
+  });
+  assert.equal(violationsOf(estate, "DNS-001").length, 1);
+  assert.deepEqual(violationsOf(estate, "DNS-003"), []);
+});
+
+test("a guest that is told no name server has to reach the host's", () => {
+  const estate = estateWith(({ host, lxc }) => {
+    delete lxc.lxc_configs["801"].network_config.nameservers;
+    host.firewall.global_firewall_rules[1].source = "10.0.0.0/25,10.0.0.142,10.0.0.153,10.0.0.201";
+  });
+  const violations = violationsOf(estate, "DNS-002");
+  assert.deepEqual(
+    violations.map(({ witness }) => [witness?.from, witness?.proto]),
+    [["801", "tcp"]],
+  );
 });
 
 test("guests that are told no name server ask the host's, which is said", () => {
