@@ -112,6 +112,13 @@ const ROWS: readonly Row[] = [
     "gateway",
     "gateway reverse path",
   ),
+  row(
+    "a guest that forges the gateway's own address at the gateway",
+    { from: "102", to: "wan", source: "10.0.0.1" },
+    "drop",
+    "gateway",
+    "gateway reverse path",
+  ),
 ];
 
 for (const { name, flow, verdict, kind, chain } of ROWS)

@@ -1,5 +1,4 @@
 import type { Ruling } from "../chain.ts";
-import type { Family } from "../ip.ts";
 import type { Pass } from "../passes.ts";
 import type { Broadcasts } from "../shared-chains.ts";
 import { type Diagram, NONE } from "./diagram.ts";
@@ -22,8 +21,8 @@ interface GroupSets {
   readonly decides: Diagram;
 }
 
-/** A workshop with more diagrams than that is left and a new one is set up. */
-const MOST_DIAGRAMS = 20_000;
+/** A workshop with more diagrams than that is cleared. */
+const MOST_DIAGRAMS = 8000;
 
 /**
  * What hops accept, and by which lines, as diagrams of one space. They are worked out in a space of their own: all but the
@@ -40,12 +39,7 @@ export class HopSets {
   constructor(space: PacketSpace, broadcasts: Broadcasts) {
     this.#space = space;
     this.#broadcasts = broadcasts;
-    this.#steps = this.#workshop(space.family);
-  }
-
-  #workshop(family: Family): StepMaker {
-    this.#groups = new WeakMap();
-    return new StepMaker(new PacketSpace(family), this.#broadcasts);
+    this.#steps = new StepMaker(new PacketSpace(space.family), broadcasts);
   }
 
   /** What the hop accepts of packets that come in with or without the mark. */
@@ -65,7 +59,12 @@ export class HopSets {
   }
 
   #begin(): StepMaker {
-    if (this.#steps.space.store.size > MOST_DIAGRAMS) this.#steps = this.#workshop(this.#space.family);
+    const { family, store } = this.#steps.space;
+    if (store.size > MOST_DIAGRAMS) {
+      store.clear();
+      this.#groups = new WeakMap();
+      this.#steps = new StepMaker(new PacketSpace(family, store), this.#broadcasts);
+    }
     return this.#steps;
   }
 

@@ -25,6 +25,14 @@ export class Memo {
     results[at] = result;
   }
 
+  /** Forgets, and keeps its room. */
+  clear(): void {
+    const { left, right, results } = this.#slots;
+    left.fill(0);
+    right.fill(0);
+    results.fill(undefined);
+  }
+
   /** Makes room for a store of so many diagrams, and forgets. */
   grow(diagrams: number): void {
     const slots = Math.min(diagrams, MOST_SLOTS);

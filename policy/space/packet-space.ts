@@ -31,13 +31,14 @@ const LARGE = 8;
 /** The packets of one family as diagrams of one store; whoever lets it go lets go of all of them. */
 export class PacketSpace {
   readonly family: Family;
-  readonly store = new DiagramStore();
+  readonly store: DiagramStore;
   /** Every packet: conntrack takes no ICMP for its own reply, so that half has none. */
   readonly all: Diagram;
   readonly #regions = [new WeakMap<Region, Diagram>(), new WeakMap<Region, Diagram>()] as const;
 
-  constructor(family: Family) {
+  constructor(family: Family, store = new DiagramStore()) {
     this.family = family;
+    this.store = store;
     this.all = this.where({});
   }
 

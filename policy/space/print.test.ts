@@ -58,6 +58,11 @@ const ROWS: readonly (readonly [PacketSet, ...string[]])[] = [
     where({ icmp: [{ first: icmpService(20, 250), last: icmpService(23, 5) }] }),
     "icmp, ipv6-icmp type 20 code 250-255, type 21-22, type 23 code 0-5",
   ],
+  [
+    where({ protos: [single(1)], icmp: [anyCode(8)] }).union(where(ports(TCP, { first: 2048, last: 2303 }))),
+    "icmp echo-request",
+    "tcp 2048-2303",
+  ],
   [where({ states: [single(3), single(4)] }), "any protocol, state RELATED or ESTABLISHED"],
   [
     where({ flags: [single(2), single(18)], foreignMac: true }),

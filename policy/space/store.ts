@@ -2,6 +2,7 @@ import { ALL, type Diagram, NONE } from "./diagram.ts";
 import { Memo } from "./memo.ts";
 
 interface Stored extends Diagram {
+  readonly hash: number;
   /** The next of its bucket. */
   next: Stored | undefined;
 }
@@ -11,12 +12,14 @@ type Operation = "union" | "intersect" | "subtract";
 const FIRST_BUCKETS = 1024;
 
 /**
- * Makes diagrams and holds each once. It never lets one go: what is only needed on the way belongs into a store of its own,
- * from which `adopt` takes the result. Diagrams of two stores must not meet.
+ * Makes diagrams and holds each once. It lets none go but all at once: what is only needed on the way belongs into a store of
+ * its own, from which `adopt` takes the result. Diagrams of two stores must not meet.
  */
 export class DiagramStore {
   #buckets: (Stored | undefined)[] = emptyBuckets(FIRST_BUCKETS);
   #size = 0;
+  /** 0 and 1 are the terminals'. Never given twice, so that nothing remembered of a diagram is taken for another's. */
+  #nextId = 2;
   readonly #memos: Readonly<Record<Operation, Memo>> = {
     union: new Memo(),
     intersect: new Memo(),
@@ -26,6 +29,13 @@ export class DiagramStore {
   /** How many diagrams it holds. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Lets go of all diagrams: those that were made before must not meet those made after. Its room stays. */
+  clear(): void {
+    this.#buckets.fill(undefined);
+    this.#size = 0;
+    for (const memo of Object.values(this.#memos)) memo.clear();
   }
 
   /** The node of these edges, whose intervals cover the level's domain; neighbours with one child are made one. */
@@ -93,13 +103,18 @@ export class DiagramStore {
     const hash = hashOf(level, uppers, children);
     const at = hash & (this.#buckets.length - 1);
     for (let known = this.#buckets[at]; known; known = known.next)
-      if (known.level === level && isEqual(known.uppers, uppers) && isEqual(known.children, children))
+      if (
+        known.hash === hash &&
+        known.level === level &&
+        isEqual(known.uppers, uppers) &&
+        isEqual(known.children, children)
+      )
         return known;
     this.#size++;
-    const id = this.#size + 1;
+    const id = this.#nextId++;
     // A copy has no room to grow left.
     const edges = { uppers: uppers.slice(), children: children.slice() };
-    const made: Stored = { id, level, ...edges, next: this.#buckets[at] };
+    const made: Stored = { id, level, ...edges, hash, next: this.#buckets[at] };
     this.#buckets[at] = made;
     if (this.#size > this.#buckets.length) this.#grow();
     return made;
@@ -111,7 +126,7 @@ export class DiagramStore {
     for (const head of old)
       for (let node = head; node; ) {
         const { next } = node;
-        const at = hashOf(node.level, node.uppers, node.children) & (this.#buckets.length - 1);
+        const at = node.hash & (this.#buckets.length - 1);
         node.next = this.#buckets[at];
         this.#buckets[at] = node;
         node = next;
