@@ -9,7 +9,7 @@ import type { Node } from "../policy/proxmox/node.ts";
 import { parseFirewallFile } from "../policy/proxmox/parse.ts";
 import { proveAll } from "../policy/prove/all.ts";
 import { mend } from "../policy/prove/mend.ts";
-import type { Proof } from "../policy/prove/proof.ts";
+import type { PatchOperation, Proof } from "../policy/prove/proof.ts";
 import { readDeclaration, readEstate } from "../policy/read.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
 import { renderSarif, type SarifFinding, type SarifLint } from "../reports/sarif.ts";
@@ -65,12 +65,14 @@ function printPatch(folder: string): number {
   const estate = readEstate(folder);
   const isSound = proveAll(estate).every(({ violations }) => violations.length === 0);
   const operations = Map.groupBy(mend(estate, proveAll), ({ file }) => file);
-  const patches = [...operations].map(([file, own]) => [
-    file,
-    own.map(({ file: _, ...operation }) => operation),
-  ]);
+  const patches = [...operations].map(([file, own]) => [file, own.map(standardForm)]);
   process.stdout.write(`${asciiJson(Object.fromEntries(patches))}\n`);
   return isSound ? EXIT.conformant : EXIT.findings;
+}
+
+/** As RFC 6902 has it: which file it is for stands beside it. */
+function standardForm({ file: _file, ...operation }: PatchOperation): Omit<PatchOperation, "file"> {
+  return operation;
 }
 
 function check(folder: string, nodeName: string | undefined): Checked {
