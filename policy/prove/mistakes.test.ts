@@ -9,10 +9,10 @@ import { loadEstate } from "../load.ts";
 import { readEstate } from "../read.ts";
 import { mend } from "./mend.ts";
 import type { Proof, Violation } from "./proof.ts";
-import { proveServices } from "./prove.ts";
+import { proveAll } from "./all.ts";
 
 /** What `phx check` proves, at this time. */
-const prove = proveServices;
+const prove = proveAll;
 
 const PROVED = new Set([
   ...Object.keys(LINTS),
