@@ -207,3 +207,45 @@ test("Proxmox's own files: what is assumed of the two ends is said, and a VM's a
   assert.match(assumed.map(({ message }) => message).join(), /^the hardware of guest 102 is not known/);
   assert.equal(assumed.length, 1);
 });
+
+test("--set: all that gets through, by the line that lets it in; agrees with what one packet is told", async () => {
+  const { status, stdout } = await phx(["explain", "--set", "--from", "801", "--to", "802"]);
+  assert.equal(status, 0);
+  assert.match(
+    stdout,
+    /^by rule "IN ACCEPT [^\n]*6333"[^\n]*\n {2}tcp 6333 from 10\.0\.0\.12 to 10\.0\.0\.142$/m,
+  );
+  assert.doesNotMatch(stdout, /tcp 8006/);
+  const ends = ["--from", "801", "--to", "802", "--port", "6333"];
+  const [own, forged] = await Promise.all([
+    phx(["explain", ...ends]),
+    phx(["explain", ...ends, "--source", "10.0.0.12"]),
+  ]);
+  assert.match(own.stdout, /^drop$/m);
+  assert.match(forged.stdout, /^accept$/m);
+  const json = JSON.parse(
+    (await phx(["explain", "--set", "--from", "wan", "--to", "101", "--json"])).stdout,
+  ) as {
+    accepted: { decider: { kind: string }; flows: { boxes: { ports?: string[] }[] } }[];
+  };
+  const byRule = json.accepted.filter(({ decider }) => decider.kind === "rule");
+  assert.deepEqual(
+    byRule.flatMap(({ flows }) => flows.boxes.map(({ ports }) => ports)),
+    [["80"], ["443"]],
+  );
+});
+
+test("--set describes no packet: its flags beside it are refused", async () => {
+  const { status, stdout, stderr } = await phx([
+    "explain",
+    "--set",
+    "--from",
+    "wan",
+    "--to",
+    "101",
+    "--port",
+    "80",
+  ]);
+  assert.deepEqual([status, stdout], [2, ""]);
+  assert.match(stderr, /found --port/);
+});

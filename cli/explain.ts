@@ -3,18 +3,22 @@ import type { Note } from "../policy/estate.ts";
 import { explainDecision } from "../policy/explain.ts";
 import type { Flow } from "../policy/flow.ts";
 import { describePosition } from "../policy/position.ts";
+import type { Node } from "../policy/proxmox/node.ts";
 import { type FolderDeclaration, readDeclaration } from "../policy/read.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
 import { shown } from "../reports/text.ts";
 import { parseArguments, usage } from "./arguments.ts";
+import { explainSetJson, explainSetText } from "./explain-set.ts";
 import { FLOW_OPTIONS, flowOf } from "./flow-arguments.ts";
 import { REFERENCE_FOLDER } from "./labs.ts";
 import { concerns, describeVantage, type Vantage, vantageOf, vantagesOf } from "./vantage.ts";
 
 export const help = `usage: phx explain [DIR] --from PLACE --to PLACE [--proto PROTO] [--port PORT] [flags]
+       phx explain [DIR] --set --from PLACE --to PLACE
 
 Says what the files make of one packet, and which lines decide it, hop by hop, each with its place in the files and the
-iptables chain that counts it. Sends nothing, needs no lab and no root. Exit 0 whatever the verdict.
+iptables chain that counts it; with --set all that gets through between the two, and by which lines. Sends nothing, needs
+no lab and no root. Exit 0 whatever the verdict.
 
   DIR               folder with the Phoenix files, or with Proxmox's .fw files (default: the reference estate)
 
@@ -22,6 +26,7 @@ flags:
   --from PLACE      wan (an internet user behind the gateway), outside (the same without a gateway), lan (a plain device
                     of the LAN), host, or a guest: its id, name, address or device; 100i1 is the net1 of guest 100
   --to PLACE        likewise
+  --set             every packet that opens a flow and gets through, instead of one packet
   --proto PROTO     tcp (default), udp, icmp, icmpv6, another name of /etc/protocols (gre, esp, sctp), or a number
   --port PORT       destination port, a number or a service's name; required where the protocol has ports
   --sport PORT      source port (default: an ordinary client's)
@@ -38,11 +43,13 @@ flags:
 examples:
   phx explain my-estate --from wan --to 101 --proto tcp --port 8080
   phx explain my-estate --from grafana --to traefik --port https --source 10.0.0.10
+  phx explain my-estate --set --from wan --to 101
 `;
 
 const EXPECTED = "[DIR] --from PLACE --to PLACE [--proto PROTO] [--port PORT] [flags]";
 const TEXT = { type: "string" } as const;
-const OPTIONS = { from: TEXT, to: TEXT, ...FLOW_OPTIONS, node: TEXT, json: { type: "boolean" } } as const;
+const SWITCH = { type: "boolean" } as const;
+const OPTIONS = { from: TEXT, to: TEXT, ...FLOW_OPTIONS, set: SWITCH, node: TEXT, json: SWITCH } as const;
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArguments("explain", EXPECTED, { args, options: OPTIONS }, 1);
@@ -51,6 +58,13 @@ export async function run(args: string[]): Promise<number> {
     throw usage("explain", "--node only with Proxmox's files", "Phoenix files");
   const all = vantagesOf(declaration);
   const [from, to] = [end(all, "--from", values.from), end(all, "--to", values.to)];
+  if (values.set) {
+    const odd = Object.keys(FLOW_OPTIONS).find((name) => Object.hasOwn(values, name));
+    if (odd !== undefined)
+      throw usage("explain", "--set without a flag that describes one packet", `--${odd}`);
+    printSet(declaration.node, from, to, values.json === true);
+    return 0;
+  }
   const flow = flowOf(values, from, to);
   const decision = decideOn(declaration.node, flow);
   const assumed = assumedOf(declaration, from, to);
@@ -66,6 +80,12 @@ export async function run(args: string[]): Promise<number> {
         .join("\n"),
     );
   return 0;
+}
+
+function printSet(node: Node, from: Vantage, to: Vantage, isJson: boolean): void {
+  if (isJson) return console.log(asciiJson(explainSetJson(node, from, to)));
+  const lines = explainSetText(node, from, to);
+  console.log(lines.map((line) => shown(line, Number.POSITIVE_INFINITY)).join("\n"));
 }
 
 function end(all: readonly Vantage[], flag: string, word: string | undefined): Vantage {
