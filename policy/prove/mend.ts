@@ -23,27 +23,20 @@ export function mend(estate: Estate, prove: (estate: Estate) => readonly Proof[]
   return operations;
 }
 
-/** The first patch of each container that has one, where no other is within or around it. */
+/** Patches in whose containers, and around them, no earlier one has moved anything. */
 function undisturbed(proofs: readonly Proof[]): readonly PatchOperation[] {
   const taken = new Set<string>();
-  const around = new Set<string>();
   return proofs.flatMap(({ violations }) =>
     violations.flatMap(({ patch = [] }) => {
       const containers = patch.flatMap(containersOf);
-      const isFree = containers.every(
-        (each) => !around.has(each) && pathsTo(each).every((path) => !taken.has(path)),
-      );
-      if (!isFree) return [];
-      for (const each of containers) {
-        taken.add(each);
-        for (const path of pathsTo(each)) around.add(path);
-      }
+      if (containers.some((each) => pathsTo(each).some((path) => taken.has(path)))) return [];
+      for (const each of containers) taken.add(each);
       return patch;
     }),
   );
 }
 
-/** Where an operation moves or names anything: the containers of its values, and what it may make. */
+/** The containers of the values that an operation names, where it may move others. */
 function containersOf(operation: PatchOperation): readonly string[] {
   const pointers = operation.op === "move" ? [operation.path, operation.from] : [operation.path];
   return pointers.map((pointer) => `${operation.file}${pointer.slice(0, pointer.lastIndexOf("/"))}`);

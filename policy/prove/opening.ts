@@ -113,7 +113,7 @@ function lateRule(flow: Flow, decision: Decision, side: Side, at: number): Step 
   const position = describePosition(decider.position);
   const from = rules.findIndex((each) => isAt(each, position));
   const rule = rules[from];
-  if (!rule || from <= at) return undefined;
+  if (!rule) return undefined;
   const words = `Move ${ruleLine(rule)} of ${side.title} before ${ruleLine(stopper)}.`;
   const { file, pointer } = side;
   const operation = { file, op: "move", from: `${pointer}/${from}`, path: `${pointer}/${at}` } as const;
