@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { type SmallFirewall, smallEstate } from "../../fixtures/estates/small.ts";
 import { generalNode } from "../../fixtures/general-node.ts";
 import { firewallTexts, generalFlows } from "../../fixtures/random-firewall.ts";
 import { randomFiles, randomFlow } from "../../fixtures/random-node.ts";
@@ -10,7 +11,7 @@ import { decideOn } from "../decide.ts";
 import { explainDecision } from "../explain.ts";
 import type { Flow } from "../flow.ts";
 import { packetOf } from "../packet.ts";
-import type { Node } from "../proxmox/node.ts";
+import { type Node, nodeOf } from "../proxmox/node.ts";
 import { agrees } from "../vectors.ts";
 import { type DecidedSet, newSpaces, NodeSpace } from "./node-space.ts";
 import { PacketSet } from "./packet-set.ts";
@@ -204,6 +205,28 @@ test("from every place of a class of senders the same is accepted, to any place 
   };
   fc.assert(fc.property(firewallTexts, isOne), { numRuns: 40 });
   fc.assert(fc.property(randomFiles, isOne), { numRuns: 20 });
+});
+
+test("a workshop that is cleared on the way forgets nothing that is asked again", () => {
+  const guests = Array.from({ length: 200 }, (_, guest): [string, SmallFirewall] => {
+    const rules = Array.from({ length: 12 }, (_each, index) => ({
+      type: "in" as const,
+      action: index % 4 === 3 ? ("DROP" as const) : ("ACCEPT" as const),
+      proto: index % 2 === 0 ? "tcp" : "udp",
+      port: `${guest * 7 + index * 131 + 1}`,
+      source: `10.${(guest * 3 + index) % 200}.0.0/16`,
+    }));
+    return [`${100 + guest}`, { rules }];
+  });
+  const node = nodeOf(smallEstate({}, Object.fromEntries(guests)));
+  const spaces = newSpaces();
+  const all = new NodeSpace(node, spaces);
+  for (const [id] of guests)
+    assert.equal(
+      all.accepted("lan", id).diagram,
+      new NodeSpace(node, spaces).accepted("lan", id).diagram,
+      id,
+    );
 });
 
 test("guests that send alike are one class, and one that may not is another", () => {
