@@ -1,7 +1,7 @@
 /**
  * What packet sets cost: compiling every hop and composing every pair of an estate, what one guest more costs, and what a user
  * could write to make them large. `--estates N` asks N random estates of each kind of files for every packet of a reduced
- * header space (20 minutes for 1000), of the model and of the sets, and ends with status 1 where they disagree.
+ * header space (ten minutes for 1000), of the model and of the sets, and ends with status 1 where they disagree.
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
