@@ -1,7 +1,5 @@
 import type { Estate } from "../estate.ts";
-import { FILE_NAMES } from "../files.ts";
-import { type FileText, type FileTexts, loadEstate } from "../load.ts";
-import { applyPatch } from "./patch.ts";
+import { patchedEstate } from "./patched-estate.ts";
 import type { PatchOperation, Proof } from "./proof.ts";
 
 /** Each round applies all patches that can't disturb each other; a patch may uncover what another one is for. */
@@ -46,19 +44,4 @@ function containersOf(operation: PatchOperation): readonly string[] {
 function pathsTo(container: string): readonly string[] {
   const segments = container.split("/");
   return segments.map((_, index) => segments.slice(0, index + 1).join("/"));
-}
-
-function patchedEstate({ folder, files }: Estate, operations: readonly PatchOperation[]): Estate {
-  const patched = (name: string): FileText => {
-    const file = files.find((each) => each.name === name);
-    if (!file) throw new TypeError(`an estate without ${name}`);
-    const own = operations.filter((operation) => operation.file === name);
-    return { ...file, text: applyPatch(file.text, own) };
-  };
-  const { host, lxc, vm, stacks } = FILE_NAMES;
-  const texts: FileTexts = { host: patched(host), lxc: patched(lxc), vm: patched(vm) };
-  return loadEstate(
-    folder,
-    files.some(({ name }) => name === stacks) ? { ...texts, stacks: patched(stacks) } : texts,
-  );
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { findingsOf, type Mistake, type MistakeFinding, mistakes } from "../../fixtures/mistakes.ts";
-import { patched } from "../../fixtures/patched.ts";
+import { patchedTexts } from "./patched-estate.ts";
 import { REFERENCE, textsOf } from "../../fixtures/reference.ts";
 import type { Estate } from "../estate.ts";
 import { LINTS } from "../lint/catalogue.ts";
@@ -74,7 +74,7 @@ function testsOf({ folder, findings: expected }: Mistake): void {
     const { id, message, patch } = violation;
     if (!patch) continue;
     test(`${id} ${message}: its patch mends it, and nothing new appears`, () => {
-      const after = find(loadEstate(folder, patched(textsOf(folder), patch))).map(sentenceOf);
+      const after = find(loadEstate(folder, patchedTexts(textsOf(folder), patch))).map(sentenceOf);
       const before = new Set(find(estate).map(sentenceOf));
       assert.ok(!after.includes(sentenceOf(violation)), "it is still there");
       assert.deepEqual(
@@ -85,7 +85,7 @@ function testsOf({ folder, findings: expected }: Mistake): void {
   }
 
   test("one patch mends all that any does", () => {
-    const after = loadEstate(folder, patched(textsOf(folder), mend(estate, prove)));
+    const after = loadEstate(folder, patchedTexts(textsOf(folder), mend(estate, prove)));
     assert.ok(violationsOf(prove(after)).every(({ patch }) => !patch));
   });
 }

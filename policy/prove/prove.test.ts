@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { smallEstate } from "../../fixtures/estates/small.ts";
-import { patched } from "../../fixtures/patched.ts";
+import { patchedTexts } from "./patched-estate.ts";
 import { changedTexts, estateWith, type Files, NEWER, newerWith } from "../../fixtures/reference.ts";
 import { decide } from "../decide.ts";
 import type { Estate } from "../estate.ts";
@@ -28,7 +28,7 @@ function told(estate: Estate): readonly string[] {
 
 /** The files once all was mended that can be. */
 function mended(texts: FileTexts): FileTexts {
-  return patched(texts, mend(loadEstate("x", texts), proveServices));
+  return patchedTexts(texts, mend(loadEstate("x", texts), proveServices));
 }
 
 function portainer({ vm }: Files) {
@@ -206,7 +206,7 @@ test("a way that both ends close is opened at both", () => {
     violation?.patch?.map(({ op, path }) => `${op} ${path}`),
     ["add /lxc_configs/102/firewall/rules/-", "add /vms/1/firewall/rules"],
   );
-  const after = loadEstate("x", patched(texts, violation?.patch ?? []));
+  const after = loadEstate("x", patchedTexts(texts, violation?.patch ?? []));
   assert.ok(violation?.witness);
   assert.equal(decide(before, violation.witness).verdict, "drop");
   assert.equal(decide(after, violation.witness).verdict, "accept");
@@ -251,7 +251,10 @@ for (const [title, rules, operations] of OPENINGS) {
       violation?.patch?.map(({ op, path }) => `${op} ${path}`),
       operations,
     );
-    assert.deepEqual(violationsOf(loadEstate("x", patched(texts, violation?.patch ?? [])), "RTE-002"), []);
+    assert.deepEqual(
+      violationsOf(loadEstate("x", patchedTexts(texts, violation?.patch ?? [])), "RTE-002"),
+      [],
+    );
   });
 }
 
@@ -452,5 +455,5 @@ test("many mistakes at once are mended by one patch, in as many lines as they ar
   });
   const operations = mend(loadEstate("x", texts), proveServices);
   assert.equal(operations.length, 3 + 2 + 1 + 1 + 2 + 2 + 1 + 1);
-  assert.deepEqual(told(loadEstate("x", patched(texts, operations))), []);
+  assert.deepEqual(told(loadEstate("x", patchedTexts(texts, operations))), []);
 });
