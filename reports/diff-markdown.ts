@@ -2,6 +2,7 @@ import type { ChangeGroup } from "../policy/diff/group.ts";
 import {
   answerText,
   causeParts,
+  deviationText,
   type DiffInput,
   exampleOf,
   NO_SERVICES,
@@ -57,11 +58,11 @@ export function renderDiffMarkdown(input: DiffInput): string {
 }
 
 function groupItem(group: ChangeGroup, places: number): string {
-  const { flows, causes, approval, isAstray } = group;
-  const [answer, example] = [answerText(group), exampleOf(group)];
+  const { flows, causes, approval } = group;
+  const [deviation, answer, example] = [deviationText(group), answerText(group), exampleOf(group)];
   const lines = [
     `- **${code(wayText(group, places))}**`,
-    ...(isAstray ? ["  - only with addresses, a MAC or a state that are not the ends' own"] : []),
+    ...(deviation === undefined ? [] : [`  - ${deviation}`]),
     ...most(flows.map((flow) => `  - ${code(flow)}`)),
     ...(answer === undefined ? [] : [`  - ${answer}`]),
     ...(approval

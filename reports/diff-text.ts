@@ -2,6 +2,7 @@ import type { ChangeGroup } from "../policy/diff/group.ts";
 import {
   answerText,
   causeParts,
+  deviationText,
   type DiffInput,
   exampleOf,
   NO_SERVICES,
@@ -49,11 +50,11 @@ function exceptionLines({ diff: { exceptions, approvals } }: DiffInput): readonl
 }
 
 function groupLines(group: ChangeGroup, places: number): readonly string[] {
-  const { flows, causes, approval, isAstray } = group;
-  const [answer, example] = [answerText(group), exampleOf(group)];
+  const { flows, causes, approval } = group;
+  const [deviation, answer, example] = [deviationText(group), answerText(group), exampleOf(group)];
   return [
     `  ${wayText(group, places)}`,
-    ...(isAstray ? ["    only with addresses, a MAC or a state that are not the ends' own:"] : []),
+    ...(deviation === undefined ? [] : [`    ${deviation}:`]),
     ...most(flows.map((flow) => `    ${flow}`)),
     ...(answer === undefined ? [] : [`      ${answer}`]),
     ...(approval

@@ -47,6 +47,19 @@ export function wayText({ from, to, was }: ChangeGroup, places: number): string 
   return `${endsText(from, places)} -> ${endsText(to, places)}${before}`;
 }
 
+const DEVIATIONS: Readonly<Record<NonNullable<ChangeGroup["deviation"]>, string>> = {
+  mac: "only with a MAC that is not the sender's",
+  source: "only with a source that is not the sender's",
+  destination: "only to addresses that are not the destination's own",
+  form: "only as no client begins a flow",
+  reply: "only with one address and port as both ends",
+};
+
+/** What a reader has to know first of packets that are not as one end sends them to the other. */
+export function deviationText({ deviation }: ChangeGroup): string | undefined {
+  return deviation && DEVIATIONS[deviation];
+}
+
 /** `drop -> reject (tcp-reset)`, for a change that has it. */
 export function answerText({ kind, before, after }: ChangeGroup): string | undefined {
   if (kind === "answer") return `${before} -> ${after}`;

@@ -1,7 +1,7 @@
 import type { Position } from "../estate.ts";
 import type { Decider, Place } from "../flow.ts";
 import type { Ruling } from "../chain.ts";
-import type { FirewallFile, FirewallRule, IpSet } from "../proxmox/file.ts";
+import type { FirewallFile, FirewallRule, SetEntry } from "../proxmox/file.ts";
 import type { Node } from "../proxmox/node.ts";
 import { ruleLine } from "../rule-line.ts";
 
@@ -46,11 +46,9 @@ function textOf(decider: Decider): string {
   }
 }
 
-/** The options that decide packets. */
+/** The options that decide packets; a policy does so by its own name. */
 const OPTIONS = [
   "enable",
-  "policy_in",
-  "policy_out",
   "dhcp",
   "ndp",
   "radv",
@@ -124,11 +122,11 @@ function changesIn(
       (name, { cidr }) => `alias ${name} ${cidr}`,
     ),
     ...changed(
-      base?.sets,
-      head?.sets,
-      entriesOf,
-      (name) => isNamed(name) || NAMELESS.test(name),
-      (name) => `ipset ${name}`,
+      entriesOf(base),
+      entriesOf(head),
+      () => "",
+      (entry) => isNamed(setOf(entry)) || NAMELESS.test(setOf(entry)),
+      (entry) => `ipset ${entry}`,
     ),
     ...groupLines("base", base, head, context),
     ...groupLines("head", head, base, context),
@@ -158,8 +156,18 @@ function changed<T extends Placed>(
   });
 }
 
-function entriesOf({ entries }: IpSet): string {
-  return entries.map(({ address, nomatch }) => `${nomatch ? "!" : ""}${address}`).join(" ");
+/** Of all sets of a file, each under its set's name and its own: `ops !10.0.0.1`. */
+function entriesOf(file: FirewallFile | undefined): ReadonlyMap<string, SetEntry> {
+  const sets = [...(file?.sets.values() ?? [])];
+  return new Map(
+    sets.flatMap(({ name, entries }) =>
+      entries.map((entry) => [`${name} ${entry.nomatch ? "!" : ""}${entry.address}`, entry] as const),
+    ),
+  );
+}
+
+function setOf(entry: string): string {
+  return entry.slice(0, entry.indexOf(" "));
 }
 
 /** Names of aliases and sets in the deciding rules, and in the sets that these name. */

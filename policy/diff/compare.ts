@@ -148,6 +148,12 @@ export class Comparison {
     return found;
   }
 
+  /** Whether of all hops between two places only the last is not the other side's: what it asks no sender has a part in. */
+  receiverAlone(side: SideName, pair: Pair): boolean {
+    const last = this.#passes(side, pair).at(-1);
+    return this.changedHops(side, pair).every((pass) => pass === last);
+  }
+
   /** All packets by the line of one hop that decides them. */
   hopByDecider(side: SideName, pass: Pass, family: Family): readonly DecidedSet[] {
     return this.#nodes[side].hopByDecider(pass, family);

@@ -4,10 +4,10 @@ import { ICMP, ICMPV6 } from "../packet.ts";
 import { cubeText } from "../space/cube-text.ts";
 import type { Cube } from "../space/cubes.ts";
 import { childAt, type Diagram, NONE } from "../space/diagram.ts";
-import { LEVEL } from "../space/layout.ts";
+import { LEVEL, stateNumber } from "../space/layout.ts";
 import { PacketSet } from "../space/packet-set.ts";
+import type { Conditions } from "../space/packet-space.ts";
 import { single } from "../space/spans.ts";
-import { conditionsOf } from "./conditions.ts";
 import type { End } from "./ends.ts";
 
 /** Of flows those between two ends, each from its own addresses to its own. */
@@ -37,15 +37,21 @@ export function hasNone({ diagram }: PacketSet): boolean {
 /** All flows that there can be. */
 export const EVERYTHING = "everything";
 
+/** The states in which a packet begins something; conntrack calls what can't begin anything INVALID. */
+const BEGINS = [stateNumber("NEW"), stateNumber("UNTRACKED")].map(single);
+
 /**
  * Flows between two ends in words, a line each: `tcp 8000-8010 from 10.0.0.0/24 except 10.0.0.12`. An end is not told where
  * all of its addresses are meant.
  */
 export function flowWords(flows: PacketSet, from: End, to: End): readonly string[] {
   const { space } = flows;
-  const all = between(PacketSet.all(space).flows(), from, to);
+  const all = between(PacketSet.where(space, { states: BEGINS }).flows(), from, to);
   if (all.isWithin(flows)) return [EVERYTHING];
-  const told = withWholeIcmp(flows, all, from, to);
+  const told = withWholeIcmp(flows, {
+    sources: from.addresses[space.family],
+    dests: to.addresses[space.family],
+  });
   const [sources, dests] = [from.addresses[space.family], to.addresses[space.family]];
   return [...told.cubes()].map((cube) => cubeText(withoutEnds(cube, sources, dests), space.family));
 }
@@ -63,14 +69,14 @@ export class FlowWriter {
   }
 }
 
-/** Only some types of ICMP open a flow: where all of them are meant, ICMP is. */
-function withWholeIcmp(flows: PacketSet, all: PacketSet, from: End, to: End): PacketSet {
+/** Only some types of ICMP begin anything: where all of them are meant, ICMP is. */
+export function withWholeIcmp(flows: PacketSet, ends: Conditions = {}): PacketSet {
   const { space } = flows;
-  const ends = { sources: from.addresses[space.family], dests: to.addresses[space.family] };
   return [ICMP, ICMPV6].reduce((told, proto) => {
-    const whole = PacketSet.where(space, { ...ends, ownReply: false, protos: [single(proto)] });
-    const opening = all.intersect(whole);
-    return opening.isWithin(flows) ? told.union(whole) : told;
+    const whole = { ...ends, ownReply: false, protos: [single(proto)] };
+    const beginning = PacketSet.where(space, { ...whole, states: BEGINS }).flows();
+    const isMeant = beginning.intersect(PacketSet.where(space, whole)).isWithin(flows);
+    return isMeant ? told.union(PacketSet.where(space, whole)) : told;
   }, flows);
 }
 
@@ -104,18 +110,4 @@ export function bothFamilies(words: Readonly<Record<Family, readonly string[]>>)
       .filter((text) => !four.includes(text))
       .map((text) => (hasAddress(text) ? text : `${text}${OF_SIX}`)),
   ];
-}
-
-/** What tells two sets of packets apart but for their ends: protocol and port, or ICMP type. */
-export function servicesOf(set: PacketSet): PacketSet {
-  const { space } = set;
-  const parts = [...set.cubes()].map((cube) => {
-    const { protos, ports, icmp } = conditionsOf(cube);
-    return PacketSet.where(space, {
-      ...(protos && { protos }),
-      ...(ports && { ports }),
-      ...(icmp && { icmp }),
-    });
-  });
-  return parts.reduce((all, part) => all.union(part), PacketSet.none(space));
 }

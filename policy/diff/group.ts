@@ -10,8 +10,8 @@ export interface ChangeGroup extends Omit<PacketChange, "from" | "to" | "sets"> 
 /** Changes as a person reads them: of all senders alike to one destination, then of all destinations alike. */
 export function groupChanges(changes: readonly PacketChange[]): readonly ChangeGroup[] {
   const alike = (change: Omit<PacketChange, "from" | "to" | "sets">) => {
-    const { kind, was, isAstray, flows, before, after, causes, approval } = change;
-    return [kind, was?.id, isAstray, flows, before, after, causes, approval?.position];
+    const { kind, was, deviation, flows, before, after, causes, approval } = change;
+    return [kind, was?.id, deviation, flows, before, after, causes, approval?.position];
   };
   const bySender = Map.groupBy(changes, (change) => JSON.stringify([...alike(change), change.to.id]));
   const senders = [...bySender.values()].flatMap((same) => {

@@ -1,9 +1,11 @@
+import type { Ruling } from "../chain.ts";
 import { decideOn } from "../decide.ts";
 import type { Decision, Flow, Place } from "../flow.ts";
 import type { Family, Ip } from "../ip.ts";
 import type { Packet } from "../packet.ts";
 import type { PacketSet } from "../space/packet-set.ts";
 import { flowOfPacket } from "../space/witness.ts";
+import { astrayWords, type Deviation } from "./astray.ts";
 import type { JudgedApproval, JudgedChange } from "./approve.ts";
 import { type Cause, causeOf, changedBehind } from "./causes.ts";
 import { type Comparison, SIDES, type SideName } from "./compare.ts";
@@ -24,7 +26,7 @@ export interface PacketChange {
   readonly to: End;
   /** `responder`: who answered there before. */
   readonly was?: End;
-  readonly isAstray: boolean;
+  readonly deviation?: Deviation;
   readonly sets: Readonly<Partial<Record<Family, PacketSet>>>;
   /** The sets in words, each a line. */
   readonly flows: readonly string[];
@@ -40,8 +42,8 @@ export interface PacketChange {
 /** Changes in words, of one pair and kind as one, whichever family. */
 export function inWords(comparison: Comparison, changes: readonly JudgedChange[]): readonly PacketChange[] {
   const words = new FlowWriter();
-  const same = Map.groupBy(changes, ({ kind, from, to, was, isAstray, before, after, approval }) =>
-    JSON.stringify([kind, from, to, was, isAstray, before, after, approval?.position]),
+  const same = Map.groupBy(changes, ({ kind, from, to, was, deviation, before, after, approval }) =>
+    JSON.stringify([kind, from, to, was, deviation, before, after, approval?.position]),
   );
   return [...same.values()].flatMap((group) => {
     const [first] = group;
@@ -55,7 +57,7 @@ function describe(
   first: JudgedChange,
   group: readonly JudgedChange[],
 ): readonly PacketChange[] {
-  const { kind, from, to, was, isAstray, before, after, approval } = first;
+  const { kind, from, to, was, deviation, before, after, approval } = first;
   const side = kind === "denied" ? "base" : "head";
   const ends = comparison.ends[side];
   const [sender, receiver] = [ends.get(from), ends.get(to)];
@@ -65,7 +67,9 @@ function describe(
   const words = (family: Family) =>
     group
       .filter((each) => each.family === family)
-      .flatMap(({ set, whole }) => (isAstray ? set.lines() : writer.words(set, whole, sender, receiver)));
+      .flatMap(({ set, whole }) =>
+        deviation ? astrayWords(set, deviation) : writer.words(set, whole, sender, receiver),
+      );
   const earlier = was === undefined ? undefined : comparison.ends.base.get(was);
   return [
     {
@@ -73,7 +77,7 @@ function describe(
       from: sender,
       to: receiver,
       ...(earlier && { was: earlier }),
-      isAstray,
+      ...(deviation && { deviation }),
       sets: Object.fromEntries(group.map(({ family, set }) => [family, set])),
       flows: bothFamilies({ 4: words(4), 6: words(6) }),
       ...(before !== undefined && { before }),
@@ -142,31 +146,42 @@ function causesOf(comparison: Comparison, group: readonly PairChange[]): readonl
     SIDES.flatMap((side) => group.flatMap((change) => decidersOf(comparison, change, side))),
   );
   const { base, head } = comparison.sides;
-  const ends = [
-    ...new Set(group.flatMap(({ from, to, was }) => [from, to, ...(was === undefined ? [] : [was])])),
-  ];
-  return [...deciding, ...changedBehind(base.node, head.node, ends, deciding)];
+  const ends = group.flatMap((change) => {
+    const isReceivers = SIDES.every((side) => comparison.receiverAlone(side, change));
+    const { from, to, was } = change;
+    return [...(isReceivers ? [] : [from]), to, ...(was === undefined ? [] : [was])];
+  });
+  return [...deciding, ...changedBehind(base.node, head.node, [...new Set(ends)], deciding)];
 }
 
 function decidersOf(comparison: Comparison, change: PairChange, side: SideName): readonly Cause[] {
-  const { from, to, was, family, kind, set, whole, isAstray } = change;
+  const { from, to, was, family, kind, set, whole, deviation } = change;
   const pair = { from, to: side === "base" ? (was ?? to) : to, family };
-  const own = kind === "denied" ? "base" : "head";
+  const own = kind === "denied" ? "base" : kind === "answer" ? undefined : "head";
   const hops = comparison.changedHops(side, pair);
-  const isElsewhere = side !== own && was === undefined && comparison.hasMovedAny(pair);
-  const here = isElsewhere ? comparison.relocated(set, pair, own) : set;
-  if (hops.length === 0 || isAstray)
-    return (
-      hops.length === 0
-        ? comparison.byDecider(side, pair)
-        : hops.flatMap((hop) => comparison.hopByDecider(side, hop, family))
-    )
-      .filter((each) => !(isAstray ? each.set : comparison.flowsOf(each.set)).intersect(here).isEmpty)
-      .map((ruling) => causeOf(side, ruling));
-  return hops
-    .flatMap((hop) => comparison.hopDeciders(side, hop, isElsewhere ? here : whole))
-    .filter(({ flows }) => isOfAnyEnds(flows) || !hasNone(flows.intersect(here)))
-    .map(({ ruling }) => causeOf(side, ruling));
+  const isElsewhere =
+    side !== (kind === "denied" ? "base" : "head") && was === undefined && comparison.hasMovedAny(pair);
+  const here = isElsewhere ? comparison.relocated(set, pair, kind === "denied" ? "base" : "head") : set;
+  // Of a place that is new or gone only the last hop tells, and of packets astray the whole set is asked.
+  const isAlone = SIDES.some((each) => !comparison.endsOn(each, pair));
+  const decided =
+    hops.length > 0 && !deviation && !isAlone
+      ? hops
+          .flatMap((hop) => comparison.hopDeciders(side, hop, isElsewhere ? here : whole))
+          .filter(({ flows }) => isOfAnyEnds(flows) || !hasNone(flows.intersect(here)))
+          .map(({ ruling }) => ruling)
+      : (hops.length === 0 || isAlone
+          ? comparison.byDecider(side, pair)
+          : hops.flatMap((hop) => comparison.hopByDecider(side, hop, family))
+        ).filter((each) => !(deviation ? each.set : comparison.flowsOf(each.set)).intersect(here).isEmpty);
+  return telling(decided, side === own || kind === "responder").map((ruling) => causeOf(side, ruling));
+}
+
+/** What comes through is accepted by all that it meets, and what does not is refused by one: the others tell nothing. */
+function telling(decided: readonly Ruling[], isAccepted: boolean): readonly Ruling[] {
+  const refusing = decided.filter(({ verdict }) => verdict !== "accept");
+  if (isAccepted) return decided.filter(({ verdict }) => verdict === "accept");
+  return refusing.length > 0 ? refusing : decided;
 }
 
 function distinct(causes: readonly Cause[]): readonly Cause[] {

@@ -1,9 +1,11 @@
 import type { Place } from "../flow.ts";
-import type { Family } from "../ip.ts";
+import type { Family, IpSpan } from "../ip.ts";
+import { regionOf } from "../lint/region.ts";
 import { NONE } from "../space/diagram.ts";
 import { PacketSet } from "../space/packet-set.ts";
 import { type Comparison, FAMILIES, type Pair, SIDES, type SideName } from "./compare.ts";
-import { between, hasNone, isOfAnyEnds, servicesOf } from "./flow-words.ts";
+import { byDeviation, DEVIATIONS, type Deviation, servicesOf } from "./astray.ts";
+import { between, hasNone, isOfAnyEnds } from "./flow-words.ts";
 
 /** Newly accepted, newly refused, refused otherwise, or accepted by another guest at the same address. */
 export type ChangeKind = "allowed" | "denied" | "answer" | "responder";
@@ -20,8 +22,8 @@ export interface PairChange {
   readonly set: PacketSet;
   /** What `set` is a part of, for many pairs the same: flows, of which it is those between the ends, or any packets. */
   readonly whole: PacketSet;
-  /** Only with addresses that are not the ends' own, a foreign MAC, or as no first packet is. */
-  readonly isAstray: boolean;
+  /** In what these packets are not as one end sends them to the other; absent: in nothing. */
+  readonly deviation?: Deviation;
   /** How base refuses them, where that is one way: `drop`. */
   readonly before?: string;
   readonly after?: string;
@@ -32,10 +34,10 @@ export function pairChanges(comparison: Comparison): readonly PairChange[] {
   const pairs = pairsOf(comparison);
   const found = pairs.flatMap((pair) => changesBetween(comparison, pair));
   const [ordinary, astray] = [
-    found.filter(({ isAstray }) => !isAstray),
-    found.filter(({ isAstray }) => isAstray),
+    found.filter(({ deviation }) => deviation === undefined),
+    found.filter(({ deviation }) => deviation !== undefined),
   ];
-  return [...ordinary, ...responders(comparison), ...unimplied(astray, ordinary)];
+  return [...ordinary, ...responders(comparison), ...unimplied(comparison, astray, ordinary)];
 }
 
 /** What passes from one plain device to another over the host's bridge is no file's concern. */
@@ -73,15 +75,18 @@ function gained(comparison: Comparison, pair: Pair, side: SideName): readonly Pa
   const astray = more.subtract(theirs).subtract(ordinary);
   const found = { ...pair, kind: side === "head" ? "allowed" : "denied" } as const;
   return [
-    ...(hasNone(ordinary) ? [] : [{ ...found, set: ordinary, whole: flows, isAstray: false }]),
-    ...(astray.diagram === NONE ? [] : [{ ...found, set: astray, whole: more, isAstray: true }]),
+    ...(hasNone(ordinary) ? [] : [{ ...found, set: ordinary, whole: flows }]),
+    // Of a place that is new or gone ordinary packets tell enough; of nearly all others they tell of these too.
+    ...(astray.diagram === NONE || !comparison.endsOn(other, pair)
+      ? []
+      : [{ ...found, set: astray, whole: more, deviation: "form" as const }]),
   ];
 }
 
 /** What is denied, by how it is refused now. */
 function byAnswer(comparison: Comparison, denied: PairChange): readonly PairChange[] {
   const ends = comparison.endsOn("base", denied);
-  if (!ends || denied.isAstray || !comparison.endsOn("head", denied)) return [denied];
+  if (!ends || denied.deviation || !comparison.endsOn("head", denied)) return [denied];
   return [...comparison.refused("head", denied)].flatMap(([after, how]) => {
     const whole = denied.whole.intersect(comparison.flowsOf(comparison.relocated(how, denied, "head")));
     const set = between(whole, ...ends);
@@ -101,7 +106,7 @@ function answers(comparison: Comparison, pair: Pair): readonly PairChange[] {
       if (before === after) return [];
       const whole = comparison.flowsOf(now.intersect(comparison.relocated(how, pair, "base")));
       const set = between(whole, ...ends);
-      return hasNone(set) ? [] : [{ ...pair, kind: "answer", set, whole, isAstray: false, before, after }];
+      return hasNone(set) ? [] : [{ ...pair, kind: "answer", set, whole, before, after }];
     }),
   );
 }
@@ -122,7 +127,7 @@ function responders(comparison: Comparison): readonly PairChange[] {
             .flowsOf(before.intersect(comparison.accepted("head", pair)))
             .intersect(PacketSet.where(before.space, { dests }));
           const set = between(whole, ...ends);
-          return hasNone(set) ? [] : [{ ...pair, kind: "responder", was, set, whole, isAstray: false }];
+          return hasNone(set) ? [] : [{ ...pair, kind: "responder", was, set, whole }];
         }),
     ),
   );
@@ -139,10 +144,14 @@ function handedOver({ ends }: Comparison, family: Family) {
 }
 
 /**
- * Astray packets that ordinary ones do not tell of: whoever may be sent tcp 80 may be sent it with a forged source too. Told
- * by protocol and port, of the same sender or the same destination.
+ * Astray packets that ordinary ones, or less odd ones, do not tell of: whoever may be sent tcp 80 may be sent it with a forged
+ * source too. Told by protocol and port, of the same sender or the same destination.
  */
-function unimplied(astray: readonly PairChange[], ordinary: readonly PairChange[]): readonly PairChange[] {
+function unimplied(
+  comparison: Comparison,
+  astray: readonly PairChange[],
+  ordinary: readonly PairChange[],
+): readonly PairChange[] {
   const known = new Map<unknown, PacketSet>();
   const services = (set: PacketSet): PacketSet => {
     const before = known.get(set.diagram) ?? servicesOf(set);
@@ -154,14 +163,67 @@ function unimplied(astray: readonly PairChange[], ordinary: readonly PairChange[
     `${kind} ${family} to ${to}`,
   ];
   const told = new Map<string, PacketSet>();
+  const tell = (change: PairChange, own: PacketSet): void => {
+    for (const key of keys(change)) told.set(key, told.get(key)?.union(own) ?? own);
+  };
   for (const change of ordinary)
-    for (const key of keys(change)) {
-      const own = services(isOfAnyEnds(change.whole) ? change.whole : change.set);
-      told.set(key, told.get(key)?.union(own) ?? own);
-    }
-  return astray.filter((change) => {
-    const all = keys(change).flatMap((key) => told.get(key) ?? []);
-    const implied = all.reduce((sum, each) => sum.union(each), PacketSet.none(change.set.space));
-    return !services(change.whole).isWithin(implied) && !services(change.set).isWithin(implied);
+    tell(change, services(isOfAnyEnds(change.whole) ? change.whole : change.set));
+  const toldOf = (change: PairChange): PacketSet =>
+    keys(change)
+      .flatMap((key) => told.get(key) ?? [])
+      .reduce((sum, each) => sum.union(each), PacketSet.none(change.set.space));
+  const parts = astray
+    .filter((change) => !services(change.whole).isWithin(toldOf(change)))
+    .flatMap((change) => {
+      const ends = comparison.endsOn(change.kind === "denied" ? "base" : "head", change);
+      return ends
+        ? byDeviation(possible(comparison, change), ...ends).map((part) => ({
+            ...change,
+            ...part,
+            whole: part.set,
+          }))
+        : [];
+    });
+  return DEVIATIONS.flatMap((deviation) => {
+    const own = parts
+      .filter((part) => part.deviation === deviation)
+      .flatMap((part) => {
+        const known = toldOf(part);
+        // A packet that is its own reply tells nothing where anything else does.
+        if (deviation === "reply" && !known.isEmpty) return [];
+        const set = part.set.subtract(known);
+        return services(part.set).isWithin(known) || set.isEmpty ? [] : [{ ...part, set, whole: set }];
+      });
+    for (const part of own) tell(part, services(part.set));
+    return own;
   });
+}
+
+/**
+ * Of astray packets those that get there and are nobody's own. One to another guest's address gets to that guest. One with
+ * another place's source is, where the sender's own hops are what they were, what that place may send, and is told there.
+ */
+function possible(comparison: Comparison, change: PairChange): PacketSet {
+  const { family, set, from, to } = change;
+  const side = change.kind === "denied" ? "base" : "head";
+  const others = [...comparison.ends[side].values()];
+  const elsewhere = others
+    .filter(({ id, isOwn }) => isOwn && id !== to)
+    .flatMap(({ known }) => known[family]);
+  const left = set.subtract(
+    withEnd(
+      set,
+      "dests",
+      elsewhere.map((ip) => ({ family, first: ip, last: ip })),
+    ),
+  );
+  if (!comparison.receiverAlone(side, change)) return left;
+  const senders = others.filter(({ id }) => id !== from).flatMap(({ addresses }) => addresses[family]);
+  return left.subtract(withEnd(set, "sources", senders));
+}
+
+function withEnd({ space }: PacketSet, end: "sources" | "dests", spans: readonly IpSpan[]): PacketSet {
+  return spans.length === 0
+    ? PacketSet.none(space)
+    : PacketSet.where(space, { [end]: regionOf(spans, space.family) });
 }
