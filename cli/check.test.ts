@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { estateFolder, phx } from "../fixtures/phx.ts";
 
 /** A folder of Proxmox's files; gone when disposed of. */
@@ -14,9 +15,42 @@ function proxmoxFolder(files: Readonly<Record<string, string>>): Disposable & { 
 
 const CLUSTER = "[OPTIONS]\nenable: 1\n";
 
-test("the reference estate: nothing to say, exit 0", async () => {
+test("the reference estate: every control that files decide is proved, and one note on forgeable sources", async () => {
   const { status, stdout, stderr } = await phx(["check"]);
-  assert.deepEqual([status, stdout, stderr], [0, "0 findings, 0 notes\n", ""]);
+  assert.deepEqual([status, stderr], [0, ""]);
+  const [note, , ...rest] = stdout.trimEnd().split("\n");
+  assert.match(note ?? "", /^phoenix_lxc_configs\.json:\d+:\d+: note forgeable-source: /);
+  assert.match(rest.pop() ?? "", /^0 findings, 1 note; (\d+) of \1 controls that files decide proved$/);
+  for (const line of rest) assert.match(line, /^(proved [A-Z]+-\d{3}: .* Over .*\.| {4}\S.*)$/);
+  assert.ok(rest.length >= 20);
+});
+
+test("a violation: exit 1, the rule, the remedy and a packet; the patch mends it, and SARIF has it", async () => {
+  const folder = fileURLToPath(new URL("../fixtures/estates/mistakes/database-open-to-all", import.meta.url));
+  const [text, sarif, json, patch] = await Promise.all([
+    phx(["check", folder]),
+    phx(["check", folder, "--format", "sarif"]),
+    phx(["check", folder, "--json"]),
+    phx(["check", folder, "--fix-patch"]),
+  ]);
+  for (const { status } of [text, sarif, json, patch]) assert.equal(status, 1);
+  assert.match(
+    text.stdout,
+    /:164:11: violation EDGE-002: wan reaches qdrant \(guest 802\) with tcp 6333, let in by rule .*\n {4}Narrow .*\n {4}for example tcp 203\.0\.113\.10:40000 > 10\.0\.0\.142:6333\n/,
+  );
+  assert.match(text.stdout, /^violated \(1\) EDGE-002: /m);
+  const { runs } = JSON.parse(sarif.stdout) as { runs: { results: { ruleId: string }[] }[] };
+  assert.ok(runs[0]?.results.some(({ ruleId }) => ruleId === "EDGE-002"));
+  const { counts, proofs } = JSON.parse(json.stdout) as {
+    counts: { violated: number };
+    proofs: { control: string; violations: unknown[] }[];
+  };
+  assert.equal(counts.violated, proofs.filter(({ violations }) => violations.length > 0).length);
+  assert.deepEqual(JSON.parse(patch.stdout), {
+    "phoenix_lxc_configs.json": [
+      { op: "add", path: "/lxc_configs/802/firewall/rules/0/source", value: "10.0.0.12" },
+    ],
+  });
 });
 
 test("a finding: exit 1, a line as compilers print it, then the remedy; last the counts", async () => {
@@ -27,15 +61,16 @@ test("a finding: exit 1, a line as compilers print it, then the remedy; last the
   assert.equal(status, 1);
   assert.match(
     stdout,
-    /^phoenix_lxc_configs\.json:\d+:\d+: finding duplicate-rule: "IN ACCEPT [^"]*" repeats "IN ACCEPT [^\n]*\n {4}Delete the later one\.\n1 finding, 0 notes\n$/,
+    /^phoenix_lxc_configs\.json:\d+:\d+: finding duplicate-rule: "IN ACCEPT [^"]*" repeats "IN ACCEPT [^\n]*\n {4}Delete the later one\.\n/m,
   );
 });
 
-test("notes alone: exit 0", async () => {
+test("a rule without a comment: a note of the lint, and FW-004", async () => {
   using estate = estateFolder(({ lxc }) => delete lxc.lxc_configs[801].firewall.rules[0].comment);
   const { status, stdout } = await phx(["check", estate.path]);
-  assert.equal(status, 0);
-  assert.match(stdout, /: note rule-without-comment: [^]*\n0 findings, 1 note\n$/);
+  assert.equal(status, 1, "FW-004 asks for one");
+  assert.match(stdout, /: note rule-without-comment: [^]*\n0 findings, 2 notes; /);
+  assert.match(stdout, /: violation FW-004: [^]* has no comment\n/);
 });
 
 test("Proxmox's own files; what is hostile in them is shown, not acted on", async () => {
