@@ -29,7 +29,8 @@ export function parseFlows(text: string): WrittenFlows | undefined {
     .slice(0, text.length - suffix.length)
     .trim()
     .replaceAll(/\s+/g, " ");
-  if (WILD.has(plain.toLowerCase())) return { conditions: { 4: {}, 6: {} }, isBroad: true };
+  if (WILD.has(plain.toLowerCase()))
+    return { conditions: Object.fromEntries(families.map((each) => [each, {}])), isBroad: true };
   const [, what = "", sports, from, to] =
     /^(.*?)(?: source port (.*?))?(?: from (.*?))?(?: to (.*?))?$/.exec(plain) ?? [];
   const service = parseService(what);
@@ -153,7 +154,8 @@ function bitsOf(first: IpSpan["first"], last: IpSpan["last"]): number {
 function parseAddresses(text: string): Region | undefined {
   const parts = text.split("; ").map((part) => {
     const [held = "", except] = part.split(" except ");
-    const [all, left] = [parseSpans(held), except === undefined ? [] : parseSpans(except)];
+    const left = except === undefined ? [] : parseSpans(except);
+    const all = held === "anywhere" ? [ANYWHERE[left?.[0]?.family ?? 4]] : parseSpans(held);
     return all && left && without(all, left);
   });
   const known = parts.filter((part) => part !== undefined);
@@ -162,16 +164,17 @@ function parseAddresses(text: string): Region | undefined {
 }
 
 function parseSpans(text: string): Region | undefined {
-  const spans = text
-    .split(", ")
-    .map((each) => (each === "anywhere" ? ANYWHERE : (parseSpan(each) ?? parseSpanRange(each))));
+  const spans = text.split(", ").map((each) => parseSpan(each) ?? parseSpanRange(each));
   const known = spans.filter((span) => span !== undefined);
   const [first] = known;
   const isOne = known.length === spans.length && known.every(({ family }) => family === first?.family);
   return first && isOne ? regionOf(known, first.family) : undefined;
 }
 
-const ANYWHERE: IpSpan = { family: 4, first: 0, last: 0xffffffff };
+const ANYWHERE: Readonly<Record<Family, IpSpan>> = {
+  4: { family: 4, first: 0, last: 0xffffffff },
+  6: { family: 6, first: 0n, last: (1n << 128n) - 1n },
+};
 
 function eachOf(spans: readonly Span[]): readonly number[] {
   return spans.flatMap(({ first, last }) =>
