@@ -117,7 +117,7 @@ function jsonOf({ diff, base, head }: DiffInput): unknown {
   };
 }
 
-function changeJson({ from, to, was, isAstray, sets, witness, ...rest }: PacketChange): unknown {
+function changeJson({ from, to, was, sets, witness, ...rest }: PacketChange): unknown {
   const fates = Object.entries(witness).map(([side, { flow, decision }]) => {
     const { verdict, reject } = decision;
     return [side, { flow, verdict, ...(reject !== undefined && { reject }) }] as const;
@@ -127,7 +127,6 @@ function changeJson({ from, to, was, isAstray, sets, witness, ...rest }: PacketC
     from: from.id,
     to: to.id,
     ...(was && { was: was.id }),
-    astray: isAstray,
     sets: Object.values(sets),
     witness: Object.fromEntries(fates),
   };

@@ -31,27 +31,26 @@ const Flows = Text.refine(
 );
 
 /** A permission for flows to become allowed. */
-export const Approval = z.strictObject({
+const Approval = z.strictObject({
   from: z.union([PlaceWord, z.array(PlaceWord).min(1)], "a place, or a list of places"),
   to: z.union([PlaceWord, z.array(PlaceWord).min(1)], "a place, or a list of places"),
   flows: z.array(Flows).min(1, "at least one flow"),
   ...Governed,
 });
-export type Approval = z.infer<typeof Approval>;
+type Approval = z.infer<typeof Approval>;
 
 /** A permission for a control to fail, of the whole estate or of one guest. */
-export const Waiver = z.strictObject({
+const Waiver = z.strictObject({
   control: Text.regex(/^[A-Z]+-\d{3}$/, "a control's id, e.g. FW-002"),
   guest: GuestId.optional(),
   ...Governed,
 });
-export type Waiver = z.infer<typeof Waiver>;
+type Waiver = z.infer<typeof Waiver>;
 
-export const Conformance = z.strictObject({
+const Conformance = z.strictObject({
   approvals: z.array(Approval).optional(),
   waivers: z.array(Waiver).optional(),
 });
-export type Conformance = z.infer<typeof Conformance>;
 
 /** What the file holds, each with its place. */
 export interface Exceptions {

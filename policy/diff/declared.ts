@@ -9,7 +9,7 @@ interface Entry {
   readonly position?: Position;
 }
 
-export type Topic = "guest" | "DNS" | "route" | "public name" | "certificate" | "certificate authority";
+type Topic = "guest" | "DNS" | "route" | "public name" | "certificate" | "certificate authority";
 
 /** What of it one side declares otherwise than the other. */
 export interface DeclaredChange {

@@ -7,13 +7,13 @@ import { pairChanges } from "./pairs.ts";
 import { completed, type DiffSide } from "./side.ts";
 
 /** A file that is not the same on both sides, by its text. */
-export interface FileChange {
+interface FileChange {
   readonly name: string;
   readonly what: "added" | "removed" | "changed";
 }
 
 /** A waiver or an approval that came, went or is worded anew. */
-export interface ExceptionChange {
+interface ExceptionChange {
   readonly what: "added" | "removed";
   readonly text: string;
 }

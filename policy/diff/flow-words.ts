@@ -44,7 +44,7 @@ const BEGINS = [stateNumber("NEW"), stateNumber("UNTRACKED")].map(single);
  * Flows between two ends in words, a line each: `tcp 8000-8010 from 10.0.0.0/24 except 10.0.0.12`. An end is not told where
  * all of its addresses are meant.
  */
-export function flowWords(flows: PacketSet, from: End, to: End): readonly string[] {
+function flowWords(flows: PacketSet, from: End, to: End): readonly string[] {
   const { space } = flows;
   const all = between(PacketSet.where(space, { states: BEGINS }).flows(), from, to);
   if (all.isWithin(flows)) return [EVERYTHING];

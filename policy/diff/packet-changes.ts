@@ -14,7 +14,7 @@ import { bothFamilies, FlowWriter, hasNone, isOfAnyEnds } from "./flow-words.ts"
 import type { ChangeKind, PairChange } from "./pairs.ts";
 
 /** A packet as one side has it, and what becomes of it there. */
-export interface Fate {
+interface Fate {
   readonly flow: Flow;
   readonly decision: Decision;
 }
