@@ -2,6 +2,7 @@ import type { Ruling } from "../chain.ts";
 import type { Place } from "../flow.ts";
 import type { Family } from "../ip.ts";
 import { modelOf } from "../model.ts";
+import type { Nic } from "../proxmox/node.ts";
 import type { Pass } from "../passes.ts";
 import type { Diagram } from "../space/diagram.ts";
 import { type DecidedSet, NodeSpace, newSpaces, type Spaces } from "../space/node-space.ts";
@@ -36,6 +37,7 @@ export class Comparison {
   readonly sides: Readonly<Record<SideName, DiffSide>>;
   readonly ends: Readonly<Record<SideName, ReadonlyMap<Place, End>>>;
   readonly spaces: Spaces = newSpaces();
+  readonly #nics: Readonly<Record<SideName, ReadonlyMap<Place, Nic>>>;
   readonly #nodes: Readonly<Record<SideName, NodeSpace>>;
   readonly #accepted = new Map<string, PacketSet>();
   readonly #refused = new Map<string, ReadonlyMap<string, PacketSet>>();
@@ -47,6 +49,8 @@ export class Comparison {
   constructor(base: DiffSide, head: DiffSide) {
     this.sides = { base, head };
     this.ends = { base: endsOf(base), head: endsOf(head) };
+    const nicsOf = ({ node }: DiffSide) => new Map(node.nics.map((nic) => [nic.place, nic]));
+    this.#nics = { base: nicsOf(base), head: nicsOf(head) };
     this.#nodes = {
       base: new NodeSpace(base.node, this.spaces),
       head: new NodeSpace(head.node, this.spaces),
@@ -165,6 +169,17 @@ export class Comparison {
     if (this.hasMovedAny(pair)) return false;
     const [base = [], head = []] = SIDES.map((side) => this.#way(side, pair));
     return base.length === head.length && base.every((print, index) => print === head[index]);
+  }
+
+  /** Whether a place is on both sides what it was, as sender and as destination: two such places are `isSame`. */
+  isStable(id: Place, family: Family): boolean {
+    const [was, is] = SIDES.map((side) => this.#nics[side].get(id)?.bridge);
+    const partner = id === "lan" ? "host" : "lan";
+    return (
+      was === is &&
+      this.isSame({ from: id, to: partner, family }) &&
+      this.isSame({ from: partner, to: id, family })
+    );
   }
 
   #passes(side: SideName, pair: Pair): readonly Pass[] {

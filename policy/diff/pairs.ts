@@ -40,16 +40,24 @@ export function pairChanges(comparison: Comparison): readonly PairChange[] {
   return [...ordinary, ...responders(comparison), ...unimplied(comparison, astray, ordinary)];
 }
 
-/** What passes from one plain device to another over the host's bridge is no file's concern. */
+/**
+ * Every two places of which one is not on both sides what it was. What passes from one plain device to another over the host's
+ * bridge is no file's concern.
+ */
 function pairsOf(comparison: Comparison): readonly Pair[] {
   const places = comparison.places();
   const own = new Set(
     places.filter((id) => SIDES.some((side) => comparison.ends[side].get(id)?.isOwn === true)),
   );
-  const isAsked = (from: Place, to: Place) => from !== to && (own.has(from) || own.has(to));
-  return FAMILIES.flatMap((family) =>
-    places.flatMap((to) => places.filter((from) => isAsked(from, to)).map((from) => ({ from, to, family }))),
-  );
+  return FAMILIES.flatMap((family) => {
+    const changed = new Set(places.filter((id) => !comparison.isStable(id, family)));
+    const isAsked = (from: Place, to: Place) =>
+      from !== to && (own.has(from) || own.has(to)) && (changed.has(from) || changed.has(to));
+    return places.flatMap((to) => {
+      const senders = changed.has(to) ? places : [...changed];
+      return senders.filter((from) => isAsked(from, to)).map((from) => ({ from, to, family }));
+    });
+  });
 }
 
 function changesBetween(comparison: Comparison, pair: Pair): readonly PairChange[] {
@@ -134,10 +142,14 @@ function responders(comparison: Comparison): readonly PairChange[] {
 }
 
 function handedOver({ ends }: Comparison, family: Family) {
-  const owners = [...ends.base.values()].filter(({ isOwn }) => isOwn);
+  const owners = new Map(
+    [...ends.base.values()].flatMap((end) =>
+      end.isOwn ? end.known[family].map((ip) => [ip, end] as const) : [],
+    ),
+  );
   return [...ends.head.values()].flatMap(({ id: to, isOwn, known }) =>
     (isOwn ? known[family] : []).flatMap((ip) => {
-      const was = owners.find((end) => end.known[family].includes(ip));
+      const was = owners.get(ip);
       return was && was.id !== to ? [{ to, was: was.id, dests: [{ family, first: ip, last: ip }] }] : [];
     }),
   );

@@ -45,8 +45,9 @@ function completedBy(side: DiffSide, other: DiffSide): DiffSide {
   const { node } = side;
   const names = new Map([...other.names, ...side.names]);
   const addresses = new Map([...other.addresses, ...side.addresses]);
+  const theirs = new Map(other.node.nics.map((nic) => [nic.place, nic]));
   const nics = node.nics.map((nic) => {
-    const known = other.node.nics.find(({ place }) => place === nic.place);
+    const known = theirs.get(nic.place);
     return known && isAssumed(nic) && !isAssumed(known) ? nicBy(nic, known, node, other.node) : nic;
   });
   const isKnown = nics.every((nic, index) => nic === node.nics[index]);
