@@ -39,6 +39,7 @@ export class Comparison {
   readonly spaces: Spaces = newSpaces();
   readonly #nics: Readonly<Record<SideName, ReadonlyMap<Place, Nic>>>;
   readonly #nodes: Readonly<Record<SideName, NodeSpace>>;
+  readonly #alike = new Map<string, boolean>();
   readonly #accepted = new Map<string, PacketSet>();
   readonly #refused = new Map<string, ReadonlyMap<string, PacketSet>>();
   readonly #beyond = new WeakMap<Diagram, Map<Diagram, PacketSet>>();
@@ -158,6 +159,32 @@ export class Comparison {
     return this.changedHops(side, pair).every((pass) => pass === last);
   }
 
+  /**
+   * Whether no packet can be refused otherwise: only the last hop is not the same, and what it refuses on both sides it refuses
+   * in one way. It is asked once for all senders.
+   */
+  refusesAlike(pair: Pair): boolean {
+    const { family } = pair;
+    const [base, ...more] = this.changedHops("base", pair);
+    const [head, ...others] = this.changedHops("head", pair);
+    const isAlone = SIDES.every((side) => this.receiverAlone(side, pair));
+    if (!base || !head || more.length + others.length > 0 || !isAlone) return false;
+    if ([base, head].some((pass) => asksForMark(pass, family))) return false;
+    const key = `${this.#print("base", base, family)} ${this.#print("head", head, family)}`;
+    const known = this.#alike.get(key) ?? this.#isAlike(base, head, family);
+    this.#alike.set(key, known);
+    return known;
+  }
+
+  #isAlike(base: Pass, head: Pass, family: Family): boolean {
+    const refused = (side: SideName, pass: Pass) =>
+      this.hopByDecider(side, pass, family).filter(({ verdict }) => verdict !== "accept");
+    const heads = refused("head", head);
+    return refused("base", base).every((was) =>
+      heads.every((is) => verdictOf(was) === verdictOf(is) || was.set.intersect(is.set).isEmpty),
+    );
+  }
+
   /** All packets by the line of one hop that decides them. */
   hopByDecider(side: SideName, pass: Pass, family: Family): readonly DecidedSet[] {
     return this.#nodes[side].hopByDecider(pass, family);
@@ -220,4 +247,11 @@ export class Comparison {
       .map((cube) => PacketSet.where(set.space, { ...conditionsOf(cube), ...is }))
       .reduce((all, part) => all.union(part), PacketSet.none(set.space));
   }
+}
+
+/** Whether what an earlier hop marked may be decided otherwise: by a group that only another device enters. */
+function asksForMark({ asks }: Pass, family: Family): boolean {
+  return asks(family).some(({ lines }) =>
+    lines.some((line) => line.kind === "group" && line.device !== undefined),
+  );
 }

@@ -105,7 +105,7 @@ function byAnswer(comparison: Comparison, denied: PairChange): readonly PairChan
 /** Refused on both sides, but not in the same way. */
 function answers(comparison: Comparison, pair: Pair): readonly PairChange[] {
   const ends = comparison.endsOn("head", pair);
-  if (!ends || !comparison.endsOn("base", pair)) return [];
+  if (!ends || !comparison.endsOn("base", pair) || comparison.refusesAlike(pair)) return [];
   const [was, is] = [comparison.refused("base", pair), comparison.refused("head", pair)];
   // Nearly always both drop, and nothing else.
   if (new Set([...was.keys(), ...is.keys()]).size < 2) return [];
