@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { guestOf } from "../policy/estate.ts";
 import { test } from "node:test";
 import { estateWith } from "../fixtures/reference.ts";
 import { classesOf } from "../policy/classes.ts";
+import { places } from "../policy/place.ts";
 import { countFlows, expandFlowKeys } from "../probes/flow-key.ts";
 import type { PacketObservation } from "../probes/observation.ts";
 import type { PacketProbe } from "../probes/probe.ts";
 import { expectation } from "./expectation.ts";
 import { countOf, judgeFlows } from "./packets.ts";
-import { connection, forgedSweep, inFull, pairSweep, sampleWords, sweep } from "./sweep.ts";
+import { connection, forgedSweep, forgedWords, inFull, pairSweep, sampleWords, sweep } from "./sweep.ts";
 
 const estate = estateWith(({ lxc }) => {
   const { rules } = lxc.lxc_configs["801"].firewall;
@@ -47,10 +47,9 @@ test("a port that a rule opens to others is asked of everybody, and so are usual
     assert.ok(keys.includes(key), key);
 });
 
-test("a run asks every port of the gateway from the internet, and of all pairs where it is exhaustive", () => {
-  const gateway = guestOf(estate, "gateway").id;
-  assert.equal(countFlows(pairSweep(estate, "wan", gateway).keys), 131_071);
-  assert.deepEqual(pairSweep(estate, "wan", "801"), sweep(estate, "wan", "801"));
+test("a run asks every port of every destination from the internet, and of all pairs where it is exhaustive", () => {
+  for (const { id } of places(estate).filter(({ destination }) => destination))
+    assert.equal(countFlows(pairSweep(estate, "wan", id).keys), 131_071, id);
   const inside = pairSweep(estate, "lan", "801");
   assert.deepEqual(inside, sweep(estate, "lan", "801"));
   const full = inFull(inside);
@@ -58,10 +57,20 @@ test("a run asks every port of the gateway from the internet, and of all pairs w
   assert.equal(full.id, inside.id);
 });
 
-test("what is no sweep of its own address has no full form", () => {
+test("a forged source asks what is open to anybody, and in full everything", () => {
   const forged = forgedSweep(estate, "wan", "102", "801");
-  assert.equal(inFull(forged), forged);
   assert.ok(forged.keys.includes("tcp/4010"));
+  assert.ok(!forged.keys.includes("tcp/1"));
+  assert.deepEqual(inFull(forged), { ...forged, keys: inFull(sweep(estate, "102", "801")).keys });
+});
+
+test("a forged source has a port that no true sender's sweep has: what that one left tracked needs no forgetting", () => {
+  const { sport } = forgedSweep(estate, "wan", "102", "801");
+  assert.equal(sweep(estate, "102", "801").sport, undefined);
+  assert.ok(sport !== undefined && (sport < 20_000 || sport >= 32_000));
+});
+
+test("what is no sweep has no full form", () => {
   const other = connection(estate, "102", "801", 3000);
   assert.equal(inFull(other), other);
 });
@@ -106,5 +115,8 @@ test("the sample's words count the classes that were told and the flows that wer
 });
 
 test("where everything was asked nothing is sampled", () => {
-  assert.equal(sampleWords(estate, [silence(inFull(pairSweep(estate, "wan", "801")))]), undefined);
+  assert.equal(sampleWords(estate, [silence(pairSweep(estate, "wan", "801"))]), undefined);
+  const forged = forgedSweep(estate, "wan", "102", "801");
+  assert.match(forgedWords([silence(forged)]) ?? "", /^forged sources: \d+ of 131,071 flows$/);
+  assert.equal(forgedWords([silence(inFull(forged))]), undefined);
 });
