@@ -1,5 +1,5 @@
 import koffi from "koffi";
-import { call, failed, MSG_DONTWAIT, queueFull } from "./libc.ts";
+import { call, type Called, failed, failedWith, MSG_DONTWAIT, queueFull, sendmmsgBeside } from "./libc.ts";
 
 const MMSGHDR_BYTES = 64;
 const IOVEC_BYTES = 16;
@@ -72,18 +72,59 @@ export class SendBatch extends Slots {
    * Sends slots up to `end`, in order. What the kernel refuses with one of the `expected` errors is told and left out;
    * any other error is thrown.
    */
-  send(fd: number, end: number, expected: ReadonlySet<number>, from = 0): Unsent[] {
-    const unsent: Unsent[] = [];
-    let busy = 0;
-    for (let slot = from; slot < end; ) {
-      const headers = this.headers.subarray(slot * MMSGHDR_BYTES);
-      const sent = call.sendmmsg(fd, headers, Math.min(end - slot, BATCH_SLOTS), 0);
-      const errno = sent > 0 ? 0 : koffi.errno();
-      if (sent > 0) slot += sent;
-      else if (expected.has(errno)) unsent.push({ slot: slot++, errno });
-      else if (!queueFull(errno) || busy++ > QUEUE_FULL_LIMIT) throw failed("sendmmsg");
+  send(fd: number, end: number, expected: ReadonlySet<number>): Unsent[] {
+    return this.#sendRest(fd, new Progress(end, expected));
+  }
+
+  /**
+   * The same on another thread, as far as one call goes: this one may look at what arrives meanwhile, and must leave the
+   * slots alone. What is left then is sent here: a call that ends early ends after each packet that is refused.
+   */
+  async sendBeside(fd: number, end: number, expected: ReadonlySet<number>): Promise<Unsent[]> {
+    const way = new Progress(end, expected);
+    way.called(await sendmmsgBeside(fd, this.#headersFrom(way.slot), way.count));
+    return this.#sendRest(fd, way);
+  }
+
+  #sendRest(fd: number, way: Progress): Unsent[] {
+    while (way.isOpen) {
+      const value = call.sendmmsg(fd, this.#headersFrom(way.slot), way.count, 0);
+      way.called({ value, errno: value < 0 ? koffi.errno() : 0 });
     }
-    return unsent;
+    return way.unsent;
+  }
+
+  #headersFrom(slot: number): Buffer {
+    return this.headers.subarray(slot * MMSGHDR_BYTES);
+  }
+}
+
+/** How far a batch has been sent. */
+class Progress {
+  slot = 0;
+  readonly unsent: Unsent[] = [];
+  readonly #end: number;
+  readonly #expected: ReadonlySet<number>;
+  #busy = 0;
+
+  constructor(end: number, expected: ReadonlySet<number>) {
+    this.#end = end;
+    this.#expected = expected;
+  }
+
+  get isOpen(): boolean {
+    return this.slot < this.#end;
+  }
+
+  /** How many the next call takes. */
+  get count(): number {
+    return Math.min(this.#end - this.slot, BATCH_SLOTS);
+  }
+
+  called({ value, errno }: Called): void {
+    if (value > 0) this.slot += value;
+    else if (this.#expected.has(errno)) this.unsent.push({ slot: this.slot++, errno });
+    else if (!queueFull(errno) || this.#busy++ > QUEUE_FULL_LIMIT) throw failedWith("sendmmsg", errno);
   }
 }
 

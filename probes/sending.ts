@@ -1,4 +1,4 @@
-import { BATCH_SLOTS } from "../lab/batch.ts";
+import { BATCH_SLOTS, type SendBatch } from "../lab/batch.ts";
 import type { FilterCounters } from "../lab/filter-counters.ts";
 import type { Lab } from "../lab/lab.ts";
 import { EHOSTUNREACH, ENETUNREACH, EPERM, errnoName } from "../lab/libc.ts";
@@ -10,6 +10,7 @@ import { type Flows, PROTOS } from "./flows.ts";
 import { SYN } from "./frame.ts";
 import type { Account, Refusal } from "./observation.ts";
 import type { PacketProbe } from "./probe.ts";
+import type { Stencil } from "./stencil.ts";
 import type { Way } from "./wire.ts";
 
 const NODE = "host";
@@ -65,7 +66,7 @@ export async function sendBatch(
     const losses = { own: readLosses(lab, watched), machine: machineLosses(), room: way.capture.drops() };
     const counted = { isInvalidCounted: !isOpening(sending, sent) };
     const before = await readCounters(lab, counters, counted);
-    const unsent = window.send();
+    const unsent = await window.send();
     let accounts: Account[] = [];
     const sum = () => window.count + accounts.reduce((total, { gain }) => total + gain, 0);
     const look = async () => {
@@ -131,27 +132,48 @@ class Window {
     sending.tokens.next = (this.#first + sent.length) >>> 0;
   }
 
-  /** Hands all to the kernel; what it gives back for want of a route is an account. */
-  send(): Account[] {
-    const { flows, way } = this.#sending;
-    const { protos, numbers } = flows;
+  /**
+   * Hands all to the kernel, on other threads: meanwhile the next are written and what has arrived is looked at. What the
+   * kernel gives back for want of a route is an account.
+   */
+  async send(): Promise<Account[]> {
+    const { way } = this.#sending;
     const routes = new Map<string, number>();
-    for (let at = 0; at < this.#sent.length; at += BATCH_SLOTS) {
-      const count = Math.min(BATCH_SLOTS, this.#sent.length - at);
-      for (let slot = 0; slot < count; slot++) {
-        const flow = this.#sent[at + slot] ?? 0;
-        way.stencil.write(slot, protos[flow] ?? 0, numbers[flow] ?? 0, (this.#first + at + slot) >>> 0);
+    const onTheWay: Promise<void>[] = [];
+    try {
+      for (let at = 0, turn = 0; at < this.#sent.length; at += BATCH_SLOTS, turn++) {
+        const own = way.batches[turn % way.batches.length] ?? way.batches[0];
+        if (turn >= way.batches.length) await onTheWay.shift();
+        onTheWay.push(this.#hand(own.batch, at, this.#write(own.stencil, at), routes));
+        this.collect(way.capture);
       }
-      for (const { slot, errno } of way.batch.send(way.sender, count, EXPECTED)) {
-        // What OUTPUT refuses is counted by the rule that did.
-        if (errno === EPERM) continue;
-        this.#fates[at + slot] = FATE.unroutable;
-        this.count++;
-        routes.set(errnoName(errno), (routes.get(errnoName(errno)) ?? 0) + 1);
-      }
-      this.collect(way.capture);
+      await Promise.all(onTheWay);
+    } finally {
+      // The kernel reads what stands in the batches, until all are sent.
+      await Promise.allSettled(onTheWay);
     }
+    this.collect(way.capture);
     return [...routes].map(([rule, gain]) => ({ chain: "host routes", rule, effect: "no-route", gain }));
+  }
+
+  #write(stencil: Stencil, at: number): number {
+    const { protos, numbers } = this.#sending.flows;
+    const count = Math.min(BATCH_SLOTS, this.#sent.length - at);
+    for (let slot = 0; slot < count; slot++) {
+      const flow = this.#sent[at + slot] ?? 0;
+      stencil.write(slot, protos[flow] ?? 0, numbers[flow] ?? 0, (this.#first + at + slot) >>> 0);
+    }
+    return count;
+  }
+
+  async #hand(batch: SendBatch, at: number, count: number, routes: Map<string, number>): Promise<void> {
+    for (const { slot, errno } of await batch.sendBeside(this.#sending.way.sender, count, EXPECTED)) {
+      // What OUTPUT refuses is counted by the rule that did.
+      if (errno === EPERM) continue;
+      this.#fates[at + slot] = FATE.unroutable;
+      this.count++;
+      routes.set(errnoName(errno), (routes.get(errnoName(errno)) ?? 0) + 1);
+    }
   }
 
   collect(capture: Capture): void {
