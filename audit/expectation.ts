@@ -20,6 +20,8 @@ export function expectation(
   return expectations(estate, { from, to, source, sport })(proto, first);
 }
 
+const NUMBERS = { sctp: 132, dccp: 33, udplite: 136 } as const;
+
 type Ends = Pick<Flow, "from" | "to" | "source"> & { readonly sport: number };
 
 /** The same for many flows between two ends, without a key written out for each. */
@@ -35,6 +37,10 @@ export function expectations(
         return { ...common, proto, sport, dport: number };
       case "icmp":
         return { ...common, proto, icmpType: number, icmpCode: 0 };
+      case "sctp":
+      case "dccp":
+      case "udplite":
+        return { ...common, proto: NUMBERS[proto], sport, dport: number };
       case "ip":
         return { ...common, proto: number };
     }

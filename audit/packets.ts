@@ -54,7 +54,7 @@ type Part = Pick<JudgedFlow, "key" | "count" | "packetClass" | "decision">;
 
 /** Takes a key apart where classes end, and around each port that the estate names. */
 function partsOf(estate: Estate, { from, to, source, sport }: PacketObservation): (key: FlowKey) => Part[] {
-  const classes = Map.groupBy(classesOf(estate, from, to, { source, sport }), ({ proto }) => proto);
+  const classes = Map.groupBy(classesOf(estate, from, to, { source, sport }), ({ proto }): string => proto);
   const borders = namedPorts(estate).flatMap((port) => [port, port + 1]);
   const decide = (key: FlowKey) => expectation(estate, from, to, key, source, sport);
   return (key) => {

@@ -3,7 +3,7 @@ import type { HarnessError } from "../errors.ts";
 import type { Estate } from "../policy/estate.ts";
 import { parseIp } from "../policy/ip.ts";
 import { protocolNumber } from "../policy/names.ts";
-import { ICMP, TCP, UDP } from "../policy/packet.ts";
+import { ICMP, TCP, UDP, UDPLITE } from "../policy/packet.ts";
 import { addressOf, places } from "../policy/place.ts";
 import { nodeOf } from "../policy/proxmox/node.ts";
 import { type FlowKey, foldFlowKeys } from "../probes/flow-key.ts";
@@ -91,8 +91,16 @@ function sourceOf(text: string): string {
   throw wrong("--source to be an IPv4 address", text);
 }
 
-/** Protocols of which a packet names a port that no flow key has: sctp, dccp, udplite. */
-const OTHER_PORTS: ReadonlySet<number> = new Set([33, 132, 136]);
+/** Protocols with ports, as flow keys name them. */
+const WITH_PORTS: ReadonlyMap<number, string> = new Map([
+  [TCP, "tcp"],
+  [UDP, "udp"],
+  [132, "sctp"],
+  [33, "dccp"],
+  [UDPLITE, "udplite"],
+]);
+/** What is asked of those that few estates use, where their ports are not asked for. */
+const ONE_EACH = ["sctp/0", "dccp/0", "udplite/0"];
 const EVERY_NUMBER = Array.from({ length: 256 }, (_, number) => number);
 const ALL_PORTS = "1-65535";
 const EVERYTHING = "tcp,udp,icmp,ip";
@@ -101,37 +109,32 @@ function keysOf({ ports, proto }: Pick<SweepValues, "ports" | "proto">): FlowKey
   const words = (proto ?? (ports === undefined ? EVERYTHING : "tcp,udp"))
     .split(",")
     .map((word) => word.trim());
-  const protocols = words.flatMap(protocolsOf);
-  if (ports !== undefined && !protocols.some(hasPorts))
-    throw wrong("--ports only with tcp or udp", `--proto ${proto}`);
+  const protocols = words.filter((word) => word !== "ip").map(protocolOf);
+  if (ports !== undefined && !protocols.some((each) => WITH_PORTS.has(each)))
+    throw wrong(`--ports only with ${[...WITH_PORTS.values()].join(", ")}`, `--proto ${proto}`);
   const ranges = rangesOf(ports ?? ALL_PORTS);
-  return foldFlowKeys(protocols.flatMap((each) => keysOfProtocol(each, ranges)));
+  const others = words.includes("ip") ? [...EVERY_NUMBER.flatMap(keyOfPlain), ...ONE_EACH] : [];
+  return foldFlowKeys([...protocols.flatMap((each) => keysOfProtocol(each, ranges)), ...others]);
 }
 
-function hasPorts(protocol: number): boolean {
-  return protocol === TCP || protocol === UDP;
-}
-
-/** `ip` is all protocols that have neither ports nor types. */
-function protocolsOf(word: string): readonly number[] {
-  if (word === "ip") return EVERY_NUMBER.filter((each) => isPlain(each));
+function protocolOf(word: string): number {
   const number = /^\d{1,3}$/.test(word) ? Number(word) : protocolNumber(word.toLowerCase());
   if (number === undefined || number > 255)
     throw wrong(
       "--proto to be a comma list of tcp, udp, icmp, ip, other names of /etc/protocols or numbers from 0 to 255",
       JSON.stringify(word),
     );
-  if (OTHER_PORTS.has(number)) throw wrong("--proto to name no protocol with ports but tcp and udp", word);
-  return [number];
+  return number;
 }
 
-function isPlain(number: number): boolean {
-  return !hasPorts(number) && number !== ICMP && !OTHER_PORTS.has(number);
+/** Of a protocol that has neither ports nor types. */
+function keyOfPlain(number: number): FlowKey[] {
+  return WITH_PORTS.has(number) || number === ICMP ? [] : [`ip/${number}`];
 }
 
 function keysOfProtocol(protocol: number, ranges: readonly string[]): FlowKey[] {
-  if (protocol === TCP) return ranges.map((range) => `tcp/${range}`);
-  if (protocol === UDP) return ranges.map((range) => `udp/${range}`);
+  const name = WITH_PORTS.get(protocol);
+  if (name !== undefined) return ranges.map((range) => `${name}/${range}`);
   return protocol === ICMP ? ["icmp/0-255"] : [`ip/${protocol}`];
 }
 

@@ -18,6 +18,9 @@ import { liveLines } from "./sweep-trace.ts";
 /** How long an interrupted sweep still waits for the part that is on its way. */
 const GRACE_MS = 500;
 
+/** What a kernel may track without ports; of DCCP a newer one sees none. Each such key is one protocol. */
+const PORTLESS = /^(?:ip|dccp)\//;
+
 /** Of a pair so many disagreements are sent again to be traced. */
 const MOST_TRACED = 20;
 
@@ -66,12 +69,10 @@ export class Sweeper implements Disposable {
 
   /**
    * What a sender let out is tracked though its destination dropped it: the destination's own packet would pass as its
-   * answer. Of tcp and udp the ports tell the two apart; other protocols have none.
+   * answer. Ports tell the two apart where there are any.
    */
   #forgetReverse({ source, dest, keys }: SweepPair): void {
-    const protocols = expandFlowKeys(keys.filter((key) => key.startsWith("ip/"))).map((key) =>
-      protocolOf(key),
-    );
+    const protocols = new Set(keys.filter((key) => PORTLESS.test(key)).map((key) => protocolOf(key)));
     const ends = { source: addressBytes(dest), dest: addressBytes(source) };
     for (const protocol of protocols) forgetFlows(this.#lab, "host", { ...ends, protocol });
   }

@@ -72,12 +72,30 @@ test(
     const [pair] = result.pairs;
     assert.deepEqual(pair?.outcomes["no-listener"], ["tcp/80", "tcp/443"]);
     assert.deepEqual(Object.keys(pair?.outcomes ?? {}).sort(), ["dropped", "no-listener"]);
-    const protocols = 256 - ["icmp", "tcp", "udp", "dccp", "sctp", "udplite"].length;
+    const protocols = 256 - ["icmp", "tcp", "udp"].length;
     assert.equal(result.flows.asked, 2 * 65_535 + 256 + protocols);
     assert.deepEqual([result.complete, result.agreed], [true, result.flows.of]);
     assert.equal(existsSync(folderOf(result.lab.name)), false);
   },
 );
+
+test("SCTP's ports, each as the model says", needsRoot, async () => {
+  const ended = await phx([
+    "sweep",
+    REFERENCE,
+    "--from",
+    "lan",
+    "--to",
+    "801",
+    "--proto",
+    "sctp,33",
+    "--json",
+  ]);
+  const result = resultIn(ended.stdout);
+  assert.equal(ended.status, 0, ended.stdout);
+  assertWhole(result);
+  assert.deepEqual(result.pairs[0]?.outcomes, { dropped: ["sctp/1-65535", "dccp/1-65535"] });
+});
 
 test("every ordered pair by representatives", needsRoot, async () => {
   const ended = await phx(["sweep", REFERENCE, "--all", "--sample", "--json"]);
@@ -288,11 +306,10 @@ const BAD: readonly [string, readonly string[], RegExp][] = [
   ["an unknown protocol", [...PAIR, "--proto", "tcp,xyz"], /--proto to be a comma list of .*found "xyz"/],
   ["protocol 256", [...PAIR, "--proto", "256"], /found "256"/],
   [
-    "a protocol with ports of its own",
-    [...PAIR, "--proto", "sctp"],
-    /no protocol with ports but tcp and udp/,
+    "ports of what has none",
+    [...PAIR, "--proto", "icmp", "--ports", "80"],
+    /--ports only with tcp, udp, sctp, dccp, udplite, found --proto icmp/,
   ],
-  ["ports of what has none", [...PAIR, "--proto", "icmp", "--ports", "80"], /--ports only with tcp or udp/],
   ["a sample of ports", [...PAIR, "--sample", "--ports", "80"], /--sample alone/],
   [
     "a source that is none",

@@ -13,8 +13,7 @@ import { askedText, pairText, verdictText } from "./sweep-text.ts";
 export const help = `usage: phx sweep [LAB|DIR] --from PLACE --to PLACE [flags]
        phx sweep [LAB|DIR] --all [--sample] [flags]
 
-Sends a packet to every TCP and UDP port, of every ICMP type and of every IP protocol that has neither, says what became
-of each with the counts that prove it, and holds that against the model's decision, port by port. Nothing is concluded
+Sends a packet to every TCP and UDP port, of every ICMP type and of every other IP protocol, says what became of each with the counts that prove it, and holds that against the model's decision, port by port. Nothing is concluded
 from silence: what is not accounted for is unknown. Needs root. Ctrl-C ends it early with what was asked so far.
 
   LAB|DIR           a standing lab, or a folder with Phoenix files: where no lab of it stands, its network without servers
@@ -28,8 +27,9 @@ flags:
   --sample          only representatives: of each class of ports that the files tell apart both ends and one within, and
                     the ports that they or the usual mistakes name
   --ports LIST      1-1024,8006
-  --proto LIST      tcp, udp, icmp, ip (all protocols without ports or types), another name or number (default: all;
-                    with --ports tcp,udp)
+  --proto LIST      tcp, udp, sctp, dccp, udplite, icmp, ip (all protocols without ports or types, and one packet to port
+                    0 of sctp, dccp and udplite each), another name or number (default: tcp,udp,icmp,ip; with --ports
+                    tcp,udp)
   --source ADDRESS  IPv4, forged where it is not the sender's own; no packet leaves the lab
   --evidence DIR    of what differs the frames of one flow, as they passed each device: a .pcap file each
   --json            the whole result as JSON

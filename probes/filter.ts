@@ -1,5 +1,6 @@
 import type { FilterStep } from "../lab/libc.ts";
-import { addressBytes, isIp6, PROTOCOL, type ProbePacket } from "./frame.ts";
+import { addressBytes, isIp6, type ProbePacket } from "./frame.ts";
+import { PROTOCOL } from "./token.ts";
 
 /* Classic packet filter, linux/bpf_common.h and linux/filter.h. */
 const LOAD = { 4: 0x20, 2: 0x28, 1: 0x30 } as const;

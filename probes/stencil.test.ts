@@ -32,7 +32,7 @@ test("what a stencil writes into a slot, whatever stood there, is the packet tha
       const way = { ...addresses, sport, flags };
       const stencil = new Stencil(batch, SLOTS, way, head);
       for (const { slot, proto, number: wide, token } of writes) {
-        const each = proto === "tcp" || proto === "udp" ? wide : wide & 0xff;
+        const each = proto === "icmp" || proto === "ip" ? wide & 0xff : wide;
         stencil.write(slot, PROTOS.indexOf(proto), each, token);
         const whole = Buffer.concat([head, encodePacket({ ...way, key: `${proto}/${each}`, token })]);
         const written = batch.bytes.subarray(slot * 128, slot * 128 + whole.length);
