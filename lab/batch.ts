@@ -39,6 +39,8 @@ class Slots {
 export interface Unsent {
   readonly slot: number;
   readonly errno: number;
+  /** It was tried twice: a call that fails amid its messages says only how many went out, and not why the next did not. */
+  readonly isTwice: boolean;
 }
 
 /** How often in a row a full queue is tried again before it counts as an error. */
@@ -82,14 +84,21 @@ export class SendBatch extends Slots {
    */
   async sendBeside(fd: number, end: number, expected: ReadonlySet<number>): Promise<Unsent[]> {
     const way = new Progress(end, expected);
-    way.called(await sendmmsgBeside(fd, this.#headersFrom(way.slot), way.count));
+    const asked = way.next(BATCH_SLOTS);
+    way.called(asked, await sendmmsgBeside(fd, this.#headersFrom(way.slot), asked));
     return this.#sendRest(fd, way);
   }
 
-  #sendRest(fd: number, way: Progress): Unsent[] {
+  /** The same as `send`, a call each: none is tried twice. */
+  sendSingly(fd: number, end: number, expected: ReadonlySet<number>): Unsent[] {
+    return this.#sendRest(fd, new Progress(end, expected), 1);
+  }
+
+  #sendRest(fd: number, way: Progress, most = BATCH_SLOTS): Unsent[] {
     while (way.isOpen) {
-      const value = call.sendmmsg(fd, this.#headersFrom(way.slot), way.count, 0);
-      way.called({ value, errno: value < 0 ? koffi.errno() : 0 });
+      const asked = way.next(most);
+      const value = call.sendmmsg(fd, this.#headersFrom(way.slot), asked, 0);
+      way.called(asked, { value, errno: value < 0 ? koffi.errno() : 0 });
     }
     return way.unsent;
   }
@@ -106,6 +115,8 @@ class Progress {
   readonly #end: number;
   readonly #expected: ReadonlySet<number>;
   #busy = 0;
+  /** Some went out and the next one did not. */
+  #isAmid = false;
 
   constructor(end: number, expected: ReadonlySet<number>) {
     this.#end = end;
@@ -117,14 +128,18 @@ class Progress {
   }
 
   /** How many the next call takes. */
-  get count(): number {
-    return Math.min(this.#end - this.slot, BATCH_SLOTS);
+  next(most: number): number {
+    return Math.min(this.#end - this.slot, most);
   }
 
-  called({ value, errno }: Called): void {
-    if (value > 0) this.slot += value;
-    else if (this.#expected.has(errno)) this.unsent.push({ slot: this.slot++, errno });
-    else if (!queueFull(errno) || this.#busy++ > QUEUE_FULL_LIMIT) throw failedWith("sendmmsg", errno);
+  called(asked: number, { value, errno }: Called): void {
+    if (value > 0) {
+      this.#isAmid = value < asked;
+      this.slot += value;
+    } else if (this.#expected.has(errno)) {
+      this.unsent.push({ slot: this.slot++, errno, isTwice: this.#isAmid });
+      this.#isAmid = false;
+    } else if (!queueFull(errno) || this.#busy++ > QUEUE_FULL_LIMIT) throw failedWith("sendmmsg", errno);
   }
 }
 

@@ -50,13 +50,27 @@ export interface Batch {
 const FATE = { absent: 0, arrived: 1, refused: 2, unroutable: 3 } as const;
 const EXPECTED = new Set([EPERM, ENETUNREACH, EHOSTUNREACH]);
 
-/** Sends a packet for each of these flows and waits until all are captured or accounted for, or the bound is reached. */
+/**
+ * Sends a packet for each of these flows and waits until all are captured or accounted for, or the bound is reached. Where
+ * the sender's own OUTPUT refused some, and so counted them twice, all are sent once more, a call each.
+ */
 export async function sendBatch(
   sending: Sending,
   sent: Uint32Array,
   boundMs: number,
   isTapped: boolean,
 ): Promise<Batch> {
+  const { batch, isTwice } = await sendOnce(sending, sent, boundMs, isTapped, false);
+  return isTwice ? (await sendOnce(sending, sent, boundMs, isTapped, true)).batch : batch;
+}
+
+async function sendOnce(
+  sending: Sending,
+  sent: Uint32Array,
+  boundMs: number,
+  isTapped: boolean,
+  isSingly: boolean,
+): Promise<{ batch: Batch; isTwice: boolean }> {
   const { lab, probe, way, counters } = sending;
   const watched = [...new Set([probe.from, probe.to, NODE, GATEWAY])];
   const taps = isTapped ? [NODE, GATEWAY].map((at) => ({ at, capture: way.tap(at) })) : [];
@@ -66,7 +80,7 @@ export async function sendBatch(
     const losses = { own: readLosses(lab, watched), machine: machineLosses(), room: way.capture.drops() };
     const counted = { isInvalidCounted: !isOpening(sending, sent) };
     const before = await readCounters(lab, counters, counted);
-    const unsent = await window.send();
+    const unsent = await window.send(isSingly);
     let accounts: Account[] = [];
     const sum = () => window.count + accounts.reduce((total, { gain }) => total + gain, 0);
     const look = async () => {
@@ -83,7 +97,7 @@ export async function sendBatch(
     const isExact = sum() === sent.length && lost.length === 0;
     const [effect, ...others] = new Set(accounts.map((each) => each.effect));
     if (sum() !== sent.length) lost.push(...elsewhere(lab, losses.machine));
-    return {
+    const batch = {
       ...window.fates(),
       unsent,
       accounts,
@@ -93,6 +107,7 @@ export async function sendBatch(
       isInTime,
       answered: window.answered,
     };
+    return { batch, isTwice: window.isTwice };
   } finally {
     for (const { capture } of taps) capture.close();
   }
@@ -117,6 +132,8 @@ function elsewhere(lab: Lab, before: ReturnType<typeof machineLosses>): string[]
 class Window {
   /** Packets that were captured, or that the sender's kernel gave back for want of a route. */
   count = 0;
+  /** Some that OUTPUT refused were tried twice. */
+  isTwice = false;
   readonly answered = new Map<number, Omit<Refusal, "keys">>();
   readonly #sending: Sending;
   readonly #sent: Uint32Array;
@@ -136,7 +153,7 @@ class Window {
    * Hands all to the kernel, on other threads: meanwhile the next are written and what has arrived is looked at. What the
    * kernel gives back for want of a route is an account.
    */
-  async send(): Promise<Account[]> {
+  async send(isSingly: boolean): Promise<Account[]> {
     const { way } = this.#sending;
     const routes = new Map<string, number>();
     const onTheWay: Promise<void>[] = [];
@@ -144,7 +161,7 @@ class Window {
       for (let at = 0, turn = 0; at < this.#sent.length; at += BATCH_SLOTS, turn++) {
         const own = way.batches[turn % way.batches.length] ?? way.batches[0];
         if (turn >= way.batches.length) await onTheWay.shift();
-        onTheWay.push(this.#hand(own.batch, at, this.#write(own.stencil, at), routes));
+        onTheWay.push(this.#hand(own.batch, at, this.#write(own.stencil, at), routes, isSingly));
         this.collect(way.capture);
       }
       await Promise.all(onTheWay);
@@ -166,10 +183,23 @@ class Window {
     return count;
   }
 
-  async #hand(batch: SendBatch, at: number, count: number, routes: Map<string, number>): Promise<void> {
-    for (const { slot, errno } of await batch.sendBeside(this.#sending.way.sender, count, EXPECTED)) {
+  async #hand(
+    batch: SendBatch,
+    at: number,
+    count: number,
+    routes: Map<string, number>,
+    isSingly: boolean,
+  ): Promise<void> {
+    const { sender } = this.#sending.way;
+    const unsent = isSingly
+      ? batch.sendSingly(sender, count, EXPECTED)
+      : await batch.sendBeside(sender, count, EXPECTED);
+    for (const { slot, errno, isTwice } of unsent) {
       // What OUTPUT refuses is counted by the rule that did.
-      if (errno === EPERM) continue;
+      if (errno === EPERM) {
+        this.isTwice ||= isTwice;
+        continue;
+      }
       this.#fates[at + slot] = FATE.unroutable;
       this.count++;
       routes.set(errnoName(errno), (routes.get(errnoName(errno)) ?? 0) + 1);
