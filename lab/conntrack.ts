@@ -11,6 +11,7 @@ const NLM_F_REQUEST_ACK = 1 | 4;
 const NLMSG_ERROR = 2;
 const HEADER_BYTES = 16;
 const MESSAGE_BYTES = HEADER_BYTES + 4;
+const ENOENT = 2;
 
 /** Tracked flows of one sender to one destination, from one port or any: addresses as 4 or 16 bytes. */
 export interface TrackedFlows {
@@ -33,11 +34,51 @@ export function flushConntrack(lab: Lab, namespace: string): void {
  * them go on. Throws `lab-command`.
  */
 export function forgetFlows(lab: Lab, namespace: string, flows: TrackedFlows): void {
-  const { source, dest, protocol, sport } = flows;
+  const compared = Buffer.alloc(4);
+  compared.writeUInt32LE(flows.sport === undefined ? COMPARED : COMPARED | COMPARED_SPORT, 0);
+  deleteMatching(lab, namespace, familyOf(flows), [
+    originalTuple(flows),
+    attribute(CTA.filter, [attribute(CTA.filterOriginalFlags, [compared], 0)]),
+  ]);
+}
+
+/**
+ * Takes the one flow that each protocol without ports has between two addresses out of a namespace's connection table. It
+ * is looked up, where `forgetFlows` walks the table for each. Throws `lab-command`.
+ */
+export function forgetPortless(
+  lab: Lab,
+  namespace: string,
+  ends: Pick<TrackedFlows, "source" | "dest">,
+  protocols: readonly number[],
+): void {
+  const fd = within(lab, namespace, () => socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER));
+  try {
+    for (let at = 0; at < protocols.length; at += LOOKED_UP) {
+      const messages = protocols
+        .slice(at, at + LOOKED_UP)
+        .map((protocol) => deletion(familyOf(ends), [originalTuple({ ...ends, protocol })]));
+      sendAll(fd, [Buffer.concat(messages)], [kernelAddress()]);
+      for (const _message of messages) requireDone(statusOf(fd), [0, -ENOENT]);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Messages at a time: the answers to more would not fit a socket's default buffer. */
+const LOOKED_UP = 64;
+
+function familyOf({ source }: Pick<TrackedFlows, "source">): number {
+  return source.length === 4 ? AF_INET : AF_INET6;
+}
+
+/** Both ports are 0 where no other is given, as those of protocols without any are. */
+function originalTuple({ source, dest, protocol, sport = 0 }: TrackedFlows): Buffer {
   const isIp4 = source.length === 4;
   const port = Buffer.alloc(2);
-  port.writeUInt16BE(sport ?? 0, 0);
-  const tuple = [
+  port.writeUInt16BE(sport, 0);
+  return attribute(CTA.tupleOriginal, [
     attribute(CTA.ip, [
       attribute(isIp4 ? CTA.ip4Source : CTA.ip6Source, [source], 0),
       attribute(isIp4 ? CTA.ip4Dest : CTA.ip6Dest, [dest], 0),
@@ -45,13 +86,8 @@ export function forgetFlows(lab: Lab, namespace: string, flows: TrackedFlows): v
     attribute(CTA.proto, [
       attribute(CTA.protoNumber, [Buffer.of(protocol)], 0),
       attribute(CTA.protoSourcePort, [port], 0),
+      attribute(CTA.protoDestPort, [Buffer.alloc(2)], 0),
     ]),
-  ];
-  const compared = Buffer.alloc(4);
-  compared.writeUInt32LE(sport === undefined ? COMPARED : COMPARED | COMPARED_SPORT, 0);
-  deleteMatching(lab, namespace, isIp4 ? AF_INET : AF_INET6, [
-    attribute(CTA.tupleOriginal, tuple),
-    attribute(CTA.filter, [attribute(CTA.filterOriginalFlags, [compared], 0)]),
   ]);
 }
 
@@ -78,6 +114,7 @@ const CTA = {
   ip6Dest: 4,
   protoNumber: 1,
   protoSourcePort: 2,
+  protoDestPort: 3,
   filter: 25,
   filterOriginalFlags: 1,
 } as const;
@@ -99,17 +136,24 @@ function deleteMatching(lab: Lab, namespace: string, family: number, attributes:
   const fd = within(lab, namespace, () => socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER));
   try {
     sendAll(fd, [deletion(family, attributes)], [kernelAddress()]);
-    // The kernel answers before sendmmsg(2) returns.
-    const answer = Buffer.alloc(1024);
-    const length = receive(fd, answer);
-    const isAnswer = length >= MESSAGE_BYTES && answer.readUInt16LE(4) === NLMSG_ERROR;
-    const status = isAnswer ? answer.readInt32LE(HEADER_BYTES) : undefined;
-    if (status === 0) return;
-    const actual = status === undefined ? "none" : `error ${-status}`;
-    throw new HarnessError("lab-command", { subject: "ctnetlink", expected: "an acknowledgement", actual });
+    requireDone(statusOf(fd), [0]);
   } finally {
     closeSync(fd);
   }
+}
+
+/** The kernel answers before sendmmsg(2) returns: 0, or an error number below it. */
+function statusOf(fd: number): number | undefined {
+  const answer = Buffer.alloc(1024);
+  const length = receive(fd, answer);
+  const isAnswer = length >= MESSAGE_BYTES && answer.readUInt16LE(4) === NLMSG_ERROR;
+  return isAnswer ? answer.readInt32LE(HEADER_BYTES) : undefined;
+}
+
+function requireDone(status: number | undefined, good: readonly number[]): void {
+  if (status !== undefined && good.includes(status)) return;
+  const actual = status === undefined ? "none" : `error ${-status}`;
+  throw new HarnessError("lab-command", { subject: "ctnetlink", expected: "an acknowledgement", actual });
 }
 
 function deletion(family: number, attributes: readonly Buffer[]): Buffer {

@@ -6,6 +6,7 @@ import type { Observation } from "./observation.ts";
 import { PacketEngine } from "./packets.ts";
 import type { Probe } from "./probe.ts";
 import { observeRecord } from "./record.ts";
+import { forgetReverse } from "./reverse.ts";
 import { observeTcp } from "./tcp.ts";
 import { observeTls } from "./tls.ts";
 
@@ -50,6 +51,7 @@ export class Prober {
     const { lab, places } = this.#context;
     switch (probe.kind) {
       case "packets":
+        forgetReverse(lab, probe);
         this.#engine ??= PacketEngine.open(lab, places);
         return (await this.#engine).observe(probe);
       case "tcp":
