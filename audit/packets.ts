@@ -93,9 +93,27 @@ export function isByRule(decision: Decision): boolean {
   return decision.verdict === "accept" && admittedBy(decision).kind === "rule";
 }
 
-/** An ACCEPT by rule is declared; a standing accept is Proxmox's own, and fails only where `wan` profits. */
-export function permitsDeclared({ from, decision }: JudgedFlow): boolean {
-  return isByRule(decision) || (isStanding(decision) && from !== "wan");
+/** An ACCEPT by rule is declared. */
+export function permitsDeclared({ decision }: Pick<JudgedFlow, "decision">): boolean {
+  return isByRule(decision);
+}
+
+/**
+ * Whether one of Proxmox's standing accepts let it in, and no control minds: each is listed as open by Proxmox, and none
+ * fails but where the internet reaches tcp or udp of the host by it.
+ */
+export function isTolerated({
+  from,
+  to,
+  key,
+  decision,
+}: Pick<JudgedFlow, "from" | "to" | "key" | "decision">): boolean {
+  return isStanding(decision) && !(from === "wan" && to === "host" && /^(?:tcp|udp)\//.test(key));
+}
+
+/** What arrived although neither the control nor Proxmox's own accepts let it. */
+function leaksAmong(flows: readonly JudgedFlow[], permits: Denial["permits"]): JudgedFlow[] {
+  return flows.filter((flow) => flow.arrived && !isTolerated(flow) && !permits(flow));
 }
 
 type Twin = Pick<TcpProbe | HttpProbe, "id">;
@@ -105,7 +123,7 @@ interface Denial {
   readonly seen: readonly PacketObservation[];
   /** Connections or exchanges that show the destination alive; one that is answered is the positive twin. */
   readonly twins: readonly Twin[];
-  /** What this control lets through. */
+  /** What this control lets through; standing accepts are let through anyway where no control minds them. */
   readonly permits: (flow: JudgedFlow) => boolean;
   readonly expected: string;
   /** Name of the destination, for a sentence. */
@@ -116,7 +134,7 @@ interface Denial {
 export function denialCheck(estate: Estate, all: Observations, denial: Denial): Check {
   const { title, seen, expected } = denial;
   const flows = seen.flatMap((each) => judgeFlows(estate, each));
-  const leaks = flows.filter((flow) => flow.arrived && !denial.permits(flow));
+  const leaks = leaksAmong(flows, denial.permits);
   const unknown = flows.filter((flow) => flow.unknown);
   const proofs = proofsOf(all, denial, flows);
   const common = {
@@ -200,7 +218,7 @@ function proofsOf(
   const twin = twins.map(({ id }) => all.service(id)).find(isAlive);
   const senders = [...new Set(seen.map(({ from }) => from))].join(", ");
   const delivered = twins.length ? undefined : reachedByPacket(flows, destination);
-  const leaks = countOf(flows.filter((flow) => flow.arrived && !permits(flow)));
+  const leaks = countOf(leaksAmong(flows, permits));
   const absent = sent - captured;
   const allowed = captured ? `; ${captured} more were captured there, each of them allowed` : "";
   return {
@@ -282,7 +300,7 @@ function countBy(flows: readonly JudgedFlow[], key: (flow: JudgedFlow) => string
 }
 
 /** Flow keys of judged flows in words, folded; a long list ends in a count. */
-function inWords(flows: readonly JudgedFlow[]): string {
+export function inWords(flows: readonly JudgedFlow[]): string {
   const MOST = 8;
   const keys = foldFlowKeys([...new Set(flows.map(({ key }) => key))]);
   const shown = keys.slice(0, MOST).join(", ");

@@ -1,5 +1,6 @@
 import type { Check, Finding } from "../audit/finding.ts";
 import type { Run } from "../audit/run.ts";
+import { countFlows } from "../probes/flow-key.ts";
 import { RESULTS, VERDICTS } from "./html/words.ts";
 import { attention, notable, place, why, type Judged } from "./results.ts";
 import { counted, duration, grouped, shown } from "./text.ts";
@@ -41,6 +42,7 @@ export function renderSummary(run: Run, { report, colour }: SummaryOptions): str
   );
   const tail = [
     ...idleRules(run).map((text) => `${paint("dim", "rules")}   ${text}`),
+    ...flowsAsked(run).map((text) => `${paint("dim", "flows")}   ${text}`),
     `${paint("dim", "time")}    ${times(run)}`,
     `${paint("dim", "report")}  ${shown(report)}`,
   ];
@@ -85,6 +87,14 @@ function idleRules({ coverage = [] }: Run): string[] {
   return idle.length === 0
     ? []
     : [`${said}: ${named.join(", ")}${more}; the report has a flow or a reason for each`];
+}
+
+/** `2,000 of 11,842,740 asked, none unknown`. */
+function flowsAsked({ flows, observations }: Run): string[] {
+  if (!flows) return [];
+  const dark = observations.flatMap((seen) => (seen.kind === "packets" ? (seen.outcomes.unknown ?? []) : []));
+  const unknown = dark.length > 0 ? `${grouped(countFlows(dark))} unknown` : "none unknown";
+  return [`${grouped(flows.asked)} of ${grouped(flows.of)} asked, ${unknown}`];
 }
 
 const SHOWN_STEPS = 5;
