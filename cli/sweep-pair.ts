@@ -4,7 +4,7 @@ import type { Lab } from "../lab/lab.ts";
 import type { Estate } from "../policy/estate.ts";
 import { places } from "../policy/place.ts";
 import { countFlows, expandFlowKeys } from "../probes/flow-key.ts";
-import { addressBytes, protocolOf } from "../probes/frame.ts";
+import { addressBytes, isIp6, protocolOf } from "../probes/frame.ts";
 import type { PacketObservation } from "../probes/observation.ts";
 import { PacketEngine } from "../probes/packets.ts";
 import type { PacketProbe } from "../probes/probe.ts";
@@ -59,7 +59,7 @@ export class Sweeper implements Disposable {
       const seen = await this.#observe({ kind: "packets", ...pair, keys });
       if (seen === undefined) break;
       const durationMs = performance.now() - since;
-      tally.add(seen, agreementOf(this.#estate, seen), durationMs);
+      tally.add(seen, agreementOf(this.#estate, seen, pair), durationMs);
       parts.took(performance.now() - since);
       onPart(countFlows(keys));
       await new Promise((resolve) => setImmediate(resolve));
@@ -91,7 +91,7 @@ export class Sweeper implements Disposable {
     const [key = "tcp/1"] = expandFlowKeys(differing.keys.slice(0, 1));
     const probe: PacketProbe = { kind: "packets", ...pair, keys: [key] };
     const send = () => this.#observe(probe);
-    const live = await liveLines(this.#lab, send);
+    const live = await liveLines(this.#lab, isIp6(pair.dest) ? 6 : 4, send);
     if (this.#evidence === undefined) return { ...differing, live };
     const frames = writeEvidence(this.#evidence, pair, key, await record(this.#lab, probe, send));
     return { ...differing, live, frames };

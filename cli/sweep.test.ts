@@ -79,6 +79,97 @@ test(
   },
 );
 
+/** Of one pair over IPv6, in a lab of the sweep's own. */
+async function overIp6(...args: string[]) {
+  const ended = await phx(["sweep", REFERENCE, "--ipv6", ...args, "--json"]);
+  const result = resultIn(ended.stdout);
+  assert.equal(ended.status, 0, ended.stdout);
+  assertWhole(result);
+  const [pair] = result.pairs;
+  return pair ?? assert.fail();
+}
+
+suite("over IPv6", needsRoot, () => {
+  test("the host to a guest, everything: neighbour discovery alone arrives", async () => {
+    const { source, dest, outcomes, forged, flows } = await overIp6("--from", "host", "--to", "801");
+    assert.deepEqual([source, dest, forged], ["2001:db8::a00:d", "2001:db8::a00:8d", false]);
+    assert.deepEqual(outcomes.delivered, ["icmp/133-136"]);
+    assert.deepEqual(outcomes.rejected, ["tcp/43"]);
+    const extensions = 6;
+    assert.equal(flows.asked, 2 * 65_535 + 256 + 253 - extensions);
+  });
+
+  test("a guest to the host, with a source that is forged", async () => {
+    const ends = ["--from", "101", "--to", "host"];
+    const { source, forged, outcomes } = await overIp6(
+      ...ends,
+      "--source",
+      "2001:db8::ff",
+      "--proto",
+      "icmp",
+    );
+    assert.deepEqual([source, forged], ["2001:db8::ff", true]);
+    assert.deepEqual(outcomes.delivered, ["icmp/133", "icmp/135-136"]);
+    assert.deepEqual(outcomes.dropped, ["icmp/0-132", "icmp/134", "icmp/137-255"]);
+  });
+
+  test("every ordered pair but those from the internet, ICMPv6 and protocols", async () => {
+    const ended = await phx(["sweep", REFERENCE, "--all", "--ipv6", "--proto", "icmp,ip", "--json"]);
+    const result = resultIn(ended.stdout);
+    assert.equal(ended.status, 0, ended.stdout);
+    assertWhole(result);
+    assert.equal(result.pairs.length, 9 * 9);
+  });
+});
+
+suite("what a packet has beside its addresses, with the model's word for it", needsRoot, () => {
+  const asked = async (...args: string[]) => {
+    const { status, stdout } = await phx(["sweep", REFERENCE, ...args]);
+    assert.equal(status, 0, stdout);
+    return stdout;
+  };
+
+  test("flags: what opens no connection is dropped where a SYN would be let in", async () => {
+    const ends = ["--from", "wan", "--to", "101", "--ports", "80"];
+    assert.match(
+      await asked(...ends, "--flags", "syn"),
+      /flags SYN\): 1 of .*\n {2}no-listener +1 {2}tcp\/80\n/,
+    );
+    const none = await asked(...ends, "--flags", "none");
+    assert.match(none, /flags none\): 1 of .*\n {2}dropped +1\n.*--ctstate INVALID -j DROP\n/);
+    const both = await asked("--from", "wan", "--to", "101", "--ports", "81", "--flags", "ACK");
+    assert.match(both, /flags ACK\): 1 of .*\n {2}dropped +1\n.*PVEFW-Drop .*! --tcp-flags/);
+  });
+
+  test("the source port: a late answer of DNS is dropped by a line of its own", async () => {
+    const udp = ["--from", "lan", "--to", "801", "--proto", "udp", "--ports", "9"];
+    assert.match(
+      await asked(...udp, "--sport", "domain"),
+      /from port 53\): 1 of .*\n.*\n.*--sport 53 -j DROP\n/,
+    );
+    assert.match(
+      await asked(...udp, "--sport", "54"),
+      /from port 54\): 1 of .*\n.*\n.*veth801i0-IN -j DROP\n/,
+    );
+  });
+
+  test("the source MAC: a guest's own filter stops another's", async () => {
+    const ends = ["--from", "101", "--to", "102", "--proto", "tcp", "--ports", "443"];
+    const { status, stdout } = await phx([
+      "sweep",
+      REFERENCE,
+      ...ends,
+      "--mac",
+      "02-00-00-00-00-99",
+      "--json",
+    ]);
+    const [pair] = resultIn(stdout).pairs;
+    assert.deepEqual([status, pair?.sourceMac, pair?.agreed], [0, "02:00:00:00:00:99", 1]);
+    assert.deepEqual(pair?.outcomes, { dropped: ["tcp/443"] });
+    assert.equal(pair?.accounts[0]?.chain, "veth101i0-OUT");
+  });
+});
+
 test("SCTP's ports, each as the model says", needsRoot, async () => {
   const ended = await phx([
     "sweep",
@@ -261,6 +352,14 @@ suite("a standing lab", needsRoot, () => {
     });
   });
 
+  test("its node has no IPv6, and the sweep changes nothing there: exit 2", async () => {
+    const { status, stdout, stderr } = await sweep("--from", "lan", "--to", "host", "--ipv6");
+    assert.deepEqual([status, stdout], [2, ""], stderr);
+    assert.match(stderr, /declare no IPv6 address and whose node has IPv6 switched off\. Give the folder/);
+    const guests = await sweep("--from", "101", "--to", "102", "--ipv6", "--ports", "1-9");
+    assert.equal(guests.status, 0, guests.stdout);
+  });
+
   test("lost where nothing counts: unknown with its reason, exit 4", async () => {
     await withRule(["FORWARD", "-d", "10.0.0.142", "-p", "udp", "-j", "DROP"], "mangle", async () => {
       const { status, stdout } = await sweep("--from", "lan", "--to", "802", "--ports", "1-2", "--json");
@@ -314,7 +413,7 @@ const BAD: readonly [string, readonly string[], RegExp][] = [
   [
     "a source that is none",
     [...PAIR, "--source", "10.0.0"],
-    /--source to be an IPv4 address, found 10\.0\.0/,
+    /--source to be an IPv4 or IPv6 address, found 10\.0\.0/,
   ],
   [
     "a lab or folder that is not there",

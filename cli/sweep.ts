@@ -1,10 +1,12 @@
 import { countFlows } from "../probes/flow-key.ts";
+import { isIp6 } from "../probes/frame.ts";
 import { tellAside } from "./aside.ts";
-import { parseArguments } from "./arguments.ts";
+import { parseArguments, usage } from "./arguments.ts";
 import { Meter } from "./progress.ts";
 import { setupNetwork } from "./setup.ts";
 import { pairsOf, requireSense, SWEEP_OPTIONS, type SweepPair } from "./sweep-arguments.ts";
 import { makeEvidenceFolder } from "./sweep-evidence.ts";
+import { needsNode6, openIp6, refuseNode6 } from "./sweep-ip6.ts";
 import { type SweepLab, subjectOf, takeLab } from "./sweep-lab.ts";
 import { Sweeper } from "./sweep-pair.ts";
 import { type PairResult, sweepResult } from "./sweep-result.ts";
@@ -30,7 +32,12 @@ flags:
   --proto LIST      tcp, udp, sctp, dccp, udplite, icmp, ip (all protocols without ports or types, and one packet to port
                     0 of sctp, dccp and udplite each), another name or number (default: tcp,udp,icmp,ip; with --ports
                     tcp,udp)
-  --source ADDRESS  IPv4, forged where it is not the sender's own; no packet leaves the lab
+  --source ADDRESS  forged where it is not the sender's own; of IPv6 as with --ipv6. No packet leaves the lab
+  --ipv6            between addresses of IPv6 that are made up for the sweep, since the files declare none: 2001:db8:: with
+                    the declared one at its end. What rules without addresses let in is let in there too. Without wan
+  --sport PORT      source port (default: one that no server uses)
+  --flags LIST      TCP flags, e.g. SYN,ACK, or none (default: SYN)
+  --mac MAC         source MAC (default: the sending NIC's)
   --evidence DIR    of what differs the frames of one flow, as they passed each device: a .pcap file each
   --json            the whole result as JSON
   --help            this text
@@ -52,10 +59,14 @@ export async function run(args: string[]): Promise<number> {
   requireSense(values);
   const subject = subjectOf(positionals[0]);
   const pairs = pairsOf(subject.estate, values);
+  if (values.evidence !== undefined && pairs.some(({ dest }) => isIp6(dest)))
+    throw usage("sweep", "--evidence over IPv4: frames of IPv6 are not recorded", "IPv6");
+  if (subject.standing && needsNode6(pairs)) refuseNode6(subject.standing);
   await setupNetwork();
   const evidence = values.evidence === undefined ? undefined : makeEvidenceFolder(values.evidence);
   const interrupted = new AbortController();
   await using taken = await takeLab(subject, tellAside);
+  if (needsNode6(pairs)) await openIp6(taken.lab, subject.estate);
   using _handler = onInterrupt(() => interrupted.abort());
   const wanted = pairs.reduce((sum, { keys }) => sum + countFlows(keys), 0);
   const meter = new Meter("sweep", wanted, "packets");

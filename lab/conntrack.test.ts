@@ -6,7 +6,7 @@ import { labName } from "../fixtures/network-lab.ts";
 import { conntrackFill, flushConntrack, forgetFlows } from "./conntrack.ts";
 import { FilterCounters } from "./filter-counters.ts";
 import { createLab, type Lab } from "./lab.ts";
-import { AF_INET, bindInet, sendAll, SOCK_DGRAM, sockaddrIn, socket } from "./libc.ts";
+import { AF_INET, AF_INET6, bindInet, sendAll, SOCK_DGRAM, sockaddrIn, sockaddrIn6, socket } from "./libc.ts";
 import { within } from "./namespace.ts";
 import { createNamespaces, runBatches } from "./network.ts";
 import { run } from "./process.ts";
@@ -64,6 +64,21 @@ test("counts what lines that drop or reject took, and nothing else", needsRoot, 
   assert.deepEqual(counters.ends(), { drops: 0, rejects: 0 });
   sendTo(owned.lab, "one", [1, 2, 2, 3, 4, 5, 6, 6]);
   assert.deepEqual(counters.ends(), { drops: 4, rejects: 2 });
+});
+
+test("of IPv6 it forgets all flows, and none of IPv4", needsRoot, async () => {
+  await using owned = await withRules(TRACKING);
+  const { lab } = owned;
+  await run(lab, "one", ["ip6tables-legacy-restore"], TRACKING);
+  sendTo(lab, "one", ACCEPTED);
+  const fd = within(lab, "one", () => socket(AF_INET6, SOCK_DGRAM, 0));
+  const loopback = Buffer.from([...Array<number>(15).fill(0), 1]);
+  const to = sockaddrIn6(loopback);
+  to.writeUInt16BE(9, 2);
+  sendAll(fd, [Buffer.from("x")], [to]);
+  assert.equal(conntrackFill(lab, "one")?.count, 4);
+  forgetFlows(lab, "one", { source: loopback, dest: loopback, protocol: 17, sport: 40_000 });
+  assert.equal(conntrackFill(lab, "one")?.count, 3);
 });
 
 test("forgets one sender's flows and leaves the rest", needsRoot, async () => {

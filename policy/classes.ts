@@ -151,7 +151,7 @@ function spansOf(proto: ClassProto, match: Match, packet: Packet): readonly Port
 /** ICMP types that conntrack takes for a new flow's first, and the one that a policy lets pass. */
 const TOLD_TYPES = {
   4: [8, 11, 13, 15, 17],
-  6: [1, 2, 3, 128, 130, 131, 132, 133, 134, 135, 136, 137, 139, 143],
+  6: [1, 2, 3, 128, 130, 131, 132, 133, 134, 135, 136, 139, 143, 151, 152],
 };
 
 /** What tells numbers apart beside the lines: conntrack's states, and a packet that is its own reply. */

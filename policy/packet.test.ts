@@ -30,6 +30,10 @@ test("conntrack's word for a first ICMP message", () => {
 
 test("IPv6: neighbour discovery is untracked, an echo-request new, an error invalid", () => {
   assert.equal(stateOf({ ...SIX, proto: "icmp", icmpType: 135 }), "UNTRACKED");
+  for (const icmpType of [130, 143, 151, 152])
+    assert.equal(stateOf({ ...SIX, proto: "icmp", icmpType }), "UNTRACKED", `${icmpType}`);
+  for (const icmpType of [1, 129, 137, 150, 153])
+    assert.equal(stateOf({ ...SIX, proto: "icmp", icmpType }), "INVALID", `${icmpType}`);
   for (const proto of [33, 47, 132]) assert.equal(stateOf({ proto }), "NEW", `${proto}`);
   assert.equal(stateOf({ proto: 136, dport: 80 }), "INVALID", "UDP-Lite");
   assert.equal(unsummed(packetOf({ ...BASE, proto: 136 })).state, "NEW", "UDP-Lite in OUTPUT");

@@ -66,10 +66,19 @@ function protoOf(proto: Flow["proto"], family: Family): number {
 }
 
 function flagsOf(flags: Flow["flags"]): number {
-  if (!flags) return FLAG.SYN;
+  return flags ? flagBits(flags) : FLAG.SYN;
+}
+
+/** Flags by name as the bits of the header, and back. */
+export function flagBits(flags: NonNullable<Flow["flags"]>): number {
   let bits = 0;
   for (const flag of flags) bits |= FLAG[flag];
   return bits;
+}
+
+export function flagNames(bits: number): (keyof typeof FLAG)[] {
+  const all = Object.keys(FLAG) as (keyof typeof FLAG)[];
+  return all.filter((flag) => (bits & FLAG[flag]) !== 0);
 }
 
 /**
@@ -85,9 +94,12 @@ function firstState(header: Pick<Packet, "proto" | "icmpType" | "flags">): Connt
   return opening === FLAG.SYN || opening === FLAG.ACK ? "NEW" : "INVALID";
 }
 
-/** Neighbour discovery and multicast listener discovery are never tracked. */
+/**
+ * Neighbour discovery, multicast listener discovery and multicast router discovery are never tracked. A redirect is looked
+ * at as an error is: one that quotes no flow is invalid.
+ */
 function firstIcmpv6State(type: number): ConntrackState {
-  if ([130, 131, 132, 133, 134, 135, 136, 137, 143].includes(type)) return "UNTRACKED";
+  if ([130, 131, 132, 133, 134, 135, 136, 143, 151, 152].includes(type)) return "UNTRACKED";
   return type === 128 || type === 139 ? "NEW" : "INVALID";
 }
 

@@ -6,8 +6,8 @@ import { PROTOCOL, writeToken } from "./token.ts";
    ICMPv6 (RFC 4443), SCTP (RFC 9260), DCCP (RFC 4340), UDP-Lite (RFC 3828). */
 
 export const ETHERNET_BYTES = 14;
-/** Echo, timestamp, information and address mask, and ICMPv6's echo: the messages with an identifier. */
-const ICMP_REQUESTS: ReadonlySet<number> = new Set([8, 13, 15, 17, 128]);
+/** Echo, timestamp, information and address mask, ICMPv6's echo and node information: what opens a flow, by identifier. */
+const ICMP_REQUESTS: ReadonlySet<number> = new Set([8, 13, 15, 17, 128, 139]);
 export const FIN = 0x01;
 export const SYN = 0x02;
 export const RST = 0x04;
@@ -30,6 +30,8 @@ export interface ProbePacket {
   readonly icmpCode?: number;
   /** Default and most: PROBE_TTL. */
   readonly ttl?: number;
+  /** Bytes by which it is longer, a multiple of 4 and at most 40; SCTP and DCCP have none. Default 0. */
+  readonly padding?: number;
 }
 
 /** No probe starts with more time to live. */
@@ -63,23 +65,23 @@ export function encodePacket(probe: ProbePacket): Buffer {
 }
 
 /** What stands behind the IP header, all but mark, token and checksum. */
-function bodyOf({ key, sport, token, flags = SYN, icmpCode = 0 }: ProbePacket): Buffer {
+function bodyOf({ key, sport, token, flags = SYN, icmpCode = 0, padding = 0 }: ProbePacket): Buffer {
   const { proto, first: number } = parseFlowKey(key);
   switch (proto) {
     case "tcp":
-      return tcpSegment(sport, number, token, flags);
+      return tcpSegment(sport, number, token, flags, padding);
     case "udp":
-      return datagram(sport, number, DATAGRAM_BYTES);
+      return datagram(sport, number, DATAGRAM_BYTES + padding, padding);
     case "udplite":
-      return datagram(sport, number, WHOLE);
+      return datagram(sport, number, WHOLE, padding);
     case "sctp":
       return sctpInit(sport, number);
     case "dccp":
       return dccpRequest(sport, number);
     case "icmp":
-      return icmpMessage(sport, number, icmpCode);
+      return padded(icmpMessage(sport, number, icmpCode), padding);
     case "ip":
-      return Buffer.alloc(MARK_BYTES);
+      return Buffer.alloc(MARK_BYTES + padding);
   }
 }
 
@@ -139,16 +141,22 @@ export function ip6Packet(bytes: Buffer): IpPacket | undefined {
   return { protocol: bytes.readUInt8(6), addresses: bytes.subarray(8, 40), body };
 }
 
-function tcpSegment(sport: number, dport: number, token: number, flags: number): Buffer {
-  const segment = Buffer.alloc(20);
+/* Longer by options that say nothing (RFC 9293 section 3.1): data would be acknowledged too. */
+function tcpSegment(sport: number, dport: number, token: number, flags: number, padding: number): Buffer {
+  const NO_OPERATION = 1;
+  const segment = Buffer.concat([Buffer.alloc(20), Buffer.alloc(padding, NO_OPERATION)]);
   segment.writeUInt16BE(sport, 0);
   segment.writeUInt16BE(dport, 2);
   segment.writeUInt32BE(token, 4);
   if (flags & ACK) segment.writeUInt32BE(token, 8);
-  segment.writeUInt8(5 << 4, 12);
+  segment.writeUInt8((segment.length / 4) << 4, 12);
   segment.writeUInt8(flags, 13);
   segment.writeUInt16BE(64_240, 14);
   return segment;
+}
+
+function padded(message: Buffer, padding: number): Buffer {
+  return Buffer.concat([message, Buffer.alloc(padding)]);
 }
 
 const MARK_BYTES = 8;
@@ -156,8 +164,8 @@ const DATAGRAM_BYTES = 8 + MARK_BYTES;
 /** Of UDP-Lite, in place of a length: the checksum is of all that there is (RFC 3828 section 3.1). */
 const WHOLE = 0;
 
-function datagram(sport: number, dport: number, length: number): Buffer {
-  const message = Buffer.alloc(DATAGRAM_BYTES);
+function datagram(sport: number, dport: number, length: number, padding: number): Buffer {
+  const message = Buffer.alloc(DATAGRAM_BYTES + padding);
   message.writeUInt16BE(sport, 0);
   message.writeUInt16BE(dport, 2);
   message.writeUInt16BE(length, 4);
