@@ -43,7 +43,7 @@ export interface Unsent {
   readonly isTwice: boolean;
 }
 
-/** How often in a row a full queue is tried again before it counts as an error. */
+/** How often a full queue is tried again before the rest of a batch stays unsent. */
 const QUEUE_FULL_LIMIT = 1_000_000;
 
 /** Messages that are written in place and handed to the kernel many at a time, sendmmsg(2). */
@@ -139,7 +139,12 @@ class Progress {
     } else if (this.#expected.has(errno)) {
       this.unsent.push({ slot: this.slot++, errno, isTwice: this.#isAmid });
       this.#isAmid = false;
-    } else if (!queueFull(errno) || this.#busy++ > QUEUE_FULL_LIMIT) throw failedWith("sendmmsg", errno);
+    } else if (!queueFull(errno)) throw failedWith("sendmmsg", errno);
+    else if (this.#busy++ > QUEUE_FULL_LIMIT) this.#giveUp(errno);
+  }
+
+  #giveUp(errno: number): void {
+    while (this.isOpen) this.unsent.push({ slot: this.slot++, errno, isTwice: false });
   }
 }
 

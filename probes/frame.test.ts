@@ -50,6 +50,22 @@ for (const key of KEYS) {
   });
 }
 
+test("a packet that is made longer is seen as it was; SCTP and DCCP stay as they are", () => {
+  for (const key of KEYS)
+    for (const padding of [4, 40]) {
+      const packet = packetOf(key, { padding });
+      const more = /^(sctp|dccp)/.test(key) ? 0 : padding;
+      assert.equal(packet.length, packetOf(key).length + more, key);
+      assert.equal(packet.readUInt16BE(2), packet.length);
+      assert.deepEqual(sight.packet(packet), { token: TOKEN, kind: "probe" });
+      const [head, body] = [packet.subarray(0, 20), packet.subarray(20)];
+      if (/^(tcp|udp)\//.test(key))
+        assert.ok(sums(Buffer.concat([head.subarray(12), body]), (packet[9] ?? 0) + body.length), key);
+      if (key.startsWith("tcp/"))
+        assert.equal((body.readUInt8(12) >> 4) * 4, body.length, "all of it is header");
+    }
+});
+
 test("checksums of TCP, UDP, UDP-Lite, DCCP and ICMP hold whatever the token, ports and addresses are", () => {
   const address = fc.ipV4();
   const port = fc.integer({ min: 0, max: 65_535 });
