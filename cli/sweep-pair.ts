@@ -1,14 +1,14 @@
 import { agreementOf } from "../audit/agreement.ts";
-import { forgetFlows } from "../lab/conntrack.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { Estate } from "../policy/estate.ts";
 import { places } from "../policy/place.ts";
 import { countFlows, expandFlowKeys } from "../probes/flow-key.ts";
-import { addressBytes, isIp6, protocolOf } from "../probes/frame.ts";
+import { isIp6 } from "../probes/frame.ts";
 import type { PacketObservation } from "../probes/observation.ts";
 import { PacketEngine } from "../probes/packets.ts";
 import type { PacketProbe } from "../probes/probe.ts";
 import { record } from "../probes/recorder.ts";
+import { forgetReverse } from "../probes/reverse.ts";
 import type { SweepPair } from "./sweep-arguments.ts";
 import { writeEvidence } from "./sweep-evidence.ts";
 import { Parts } from "./sweep-parts.ts";
@@ -17,9 +17,6 @@ import { liveLines } from "./sweep-trace.ts";
 
 /** How long an interrupted sweep still waits for the part that is on its way. */
 const GRACE_MS = 500;
-
-/** What a kernel may track without ports; of DCCP a newer one sees none. Each such key is one protocol. */
-const PORTLESS = /^(?:ip|dccp)\//;
 
 /** Of a pair so many disagreements are sent again to be traced. */
 const MOST_TRACED = 20;
@@ -51,7 +48,7 @@ export class Sweeper implements Disposable {
 
   /** Asks all flows of a pair, a part at a time; `onPart` hears how many were asked each time. */
   async sweep(pair: SweepPair, onPart: (flows: number) => void): Promise<PairResult> {
-    this.#forgetReverse(pair);
+    forgetReverse(this.#lab, { kind: "packets", ...pair });
     const tally = new PairTally(pair);
     const parts = new Parts(pair.keys);
     for (let keys = parts.next(); keys && !this.#interrupted.aborted; keys = parts.next()) {
@@ -65,16 +62,6 @@ export class Sweeper implements Disposable {
       await new Promise((resolve) => setImmediate(resolve));
     }
     return this.#traced(pair, tally.result());
-  }
-
-  /**
-   * What a sender let out is tracked though its destination dropped it: the destination's own packet would pass as its
-   * answer. Ports tell the two apart where there are any.
-   */
-  #forgetReverse({ source, dest, keys }: SweepPair): void {
-    const protocols = new Set(keys.filter((key) => PORTLESS.test(key)).map((key) => protocolOf(key)));
-    const ends = { source: addressBytes(dest), dest: addressBytes(source) };
-    for (const protocol of protocols) forgetFlows(this.#lab, "host", { ...ends, protocol });
   }
 
   /** Sends a flow of each disagreement once more, to name the live lines that took it. */
