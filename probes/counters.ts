@@ -5,7 +5,7 @@ import { within } from "../lab/namespace.ts";
 import type { Account } from "./observation.ts";
 
 /** What one line that ends a packet's way has counted; the gateway's counters know no bytes. */
-type Counted = Omit<CountedRule, "bytes"> & Partial<Pick<CountedRule, "bytes">>;
+export type Counted = Omit<CountedRule, "bytes"> & Partial<Pick<CountedRule, "bytes">>;
 
 /** Counts of all lines that end a packet's way, by `chain` and `rule`; of the node and of the gateway. */
 export type Counters = ReadonlyMap<string, Counted>;
@@ -36,10 +36,14 @@ export async function readCounters(
     if (!ENDS.test(counted.rule) || (!isInvalidCounted && INVALID.test(counted.rule))) continue;
     counters.set(`${counted.chain} ${index} ${counted.rule}`, counted);
   }
-  const text = within(lab, "gateway", () => readFileSync("/proc/thread-self/net/netstat", "utf8"));
-  for (const { chain, group, rule } of GATEWAY)
-    counters.set(chain, { chain, rule, count: countIn(text, group, rule) });
+  for (const counted of gatewayCounters(lab)) counters.set(counted.chain, counted);
   return counters;
+}
+
+/** What the gateway has counted of packets that it did not forward. */
+export function gatewayCounters(lab: Lab): Counted[] {
+  const text = within(lab, "gateway", () => readFileSync("/proc/thread-self/net/netstat", "utf8"));
+  return GATEWAY.map(({ chain, group, rule }) => ({ chain, rule, count: countIn(text, group, rule) }));
 }
 
 /** What the lines gained between two readings; a line that was not there, or stood elsewhere, says nothing. */

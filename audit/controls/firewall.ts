@@ -5,7 +5,7 @@ import type { PacketProbe, RecordProbe } from "../../probes/probe.ts";
 import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
-import { denialCheck, permitsDeclared } from "../packets.ts";
+import { denialCheck, judgeFlows, permitsDeclared, suspectOf } from "../packets.ts";
 import { pairSweeps, portlessSweep, sampleWords, sweepsTo, twins } from "../sweep.ts";
 import { guestInWords } from "../words.ts";
 
@@ -91,7 +91,7 @@ const enforced: Control = {
     switchedOn(estate, "the datacenter and the host", estate.host.firewall, estate.host.position),
     ...estate.guests.map((guest) => switchedOn(estate, guestInWords(guest), guest.firewall, guest.position)),
     liveCheck(seen),
-    ...allSweeps(estate).map(({ id }) => witnessCheck(seen.packets(id))),
+    ...allSweeps(estate).map(({ id }) => witnessCheck(estate, seen.packets(id))),
   ],
 };
 
@@ -126,15 +126,18 @@ function liveCheck(seen: Observations): Check {
   };
 }
 
-function witnessCheck({ id, sent, captured, accounts }: PacketObservation): Check {
+function witnessCheck(estate: Estate, observation: PacketObservation): Check {
+  const { id, sent, captured, accounts } = observation;
   const counted = accounts.reduce((sum, { gain }) => sum + gain, 0);
   const missing = sent - captured - counted;
+  const dark = missing === 0 ? undefined : judgeFlows(estate, observation).find(({ unknown }) => unknown);
   return {
     title: `${id}: each packet that did not arrive was counted`,
     result: missing === 0 ? "pass" : "inconclusive",
     expected: `${sent - captured} counted`,
     observed: `${sent} sent, ${captured} captured, ${counted} counted`,
     ...(missing === 0 ? {} : { reason: `${missing} packets neither arrived nor were counted` }),
+    ...(dark ? { suspect: suspectOf(dark) } : {}),
     evidence: [id],
   };
 }

@@ -15,6 +15,7 @@ import {
   type JudgedFlow,
   judgeFlows,
   permitsDeclared,
+  suspectOf,
 } from "../packets.ts";
 import { declaredPorts } from "../ports.ts";
 import { connection, isDeclared, pairSweep, pairSweeps, sampleWords, sweepsTo, twins } from "../sweep.ts";
@@ -125,8 +126,9 @@ function datagramCheck(
   estate: Estate,
   { id, from, to, reason: unknownReason = "could not tell" }: PacketObservation,
   flows: string,
-  { arrived, unknown, decision }: JudgedFlow,
+  flow: JudgedFlow,
 ): Check {
+  const { arrived, unknown, decision } = flow;
   const admitted = admittedBy(decision);
   const common = {
     title: `${from} > ${to} ${flows} arrives`,
@@ -136,9 +138,10 @@ function datagramCheck(
     evidence: [id],
   };
   if (arrived) return { ...common, result: "pass" };
-  if (unknown) return { ...common, result: "inconclusive", reason: unknownReason };
+  const suspect = suspectOf(flow);
+  if (unknown) return { ...common, result: "inconclusive", reason: unknownReason, suspect };
   const reason = `${flows} is declared open from ${from} to ${to}, but does not arrive`;
-  return { ...common, result: "fail", reason, disagreement: "converge fault" };
+  return { ...common, result: "fail", reason, disagreement: "converge fault", suspect };
 }
 
 const noWayRound: Control = {

@@ -129,6 +129,30 @@ test("declared rules stand with the packets that each decided; one without any h
   assert.match(renderHtml(exampleRun()), /does not tell which rules/);
 });
 
+test("a traced flow stands with its check: outcome, the model's hops, counters and files, of which none leads elsewhere", () => {
+  const run = exampleRun();
+  const checks = run.findings.flatMap((finding) => finding.checks);
+  const [bad] = checks.filter(({ result }) => result === "fail");
+  assert.ok(bad);
+  bad.suspect = {
+    observation: bad.evidence[0] ?? "",
+    key: "tcp/8000",
+    path: ["FORWARD into guest 801: drop, by <b>"],
+  };
+  assert.match(renderHtml(run), /way of tcp\/8000.*by &lt;b&gt;/s);
+  bad.trace = {
+    flow: "wan > 801 tcp/8000",
+    outcome: "delivered",
+    counters: [{ chain: "veth801i0-IN", rule: "-p tcp -j ACCEPT", before: 1200, after: 1201 }],
+    frames: ["wan-801-tcp-8000.801-eth0.pcap", "../../etc/passwd"],
+  };
+  const page = renderHtml(run);
+  assert.match(page, /<code>wan &gt; 801 tcp\/8000<\/code>: <b>delivered<\/b>/);
+  assert.match(page, /<b>1,200 → 1,201<\/b> <code>veth801i0-IN<\/code>/);
+  assert.ok(page.includes('<a href="./wan-801-tcp-8000.801-eth0.pcap">'));
+  assert.ok(page.includes("<li>../../etc/passwd</li>"));
+});
+
 test("totals add up, and a run whose totals do not is told so", () => {
   assert.deepEqual(
     totals(exampleRun()).filter(({ adds }) => adds === false),
