@@ -25,9 +25,9 @@ async function withRules(rules: string) {
 }
 
 /** Datagrams to the namespace's own ports, one each. */
-function sendTo(lab: Lab, namespace: string, ports: readonly number[]): void {
+function sendTo(lab: Lab, namespace: string, ports: readonly number[], sport = 40_000): void {
   const fd = within(lab, namespace, () => socket(AF_INET, SOCK_DGRAM, 0));
-  bindInet(fd, "127.0.0.1", 40_000);
+  bindInet(fd, "127.0.0.1", sport);
   for (const port of ports) sendAll(fd, [Buffer.from("x")], [sockaddrIn("127.0.0.1", port)]);
 }
 
@@ -102,3 +102,25 @@ test("forgets one sender's flows and leaves the rest", needsRoot, async () => {
   forgetFlows(lab, "one", { source: local, dest: local, protocol: UDP, sport: 40_000 });
   assert.equal(conntrackFill(lab, "one")?.count, 0);
 });
+
+test(
+  "without a source port it forgets those of all ports, with one those of that port alone",
+  needsRoot,
+  async () => {
+    await using owned = await withRules(TRACKING);
+    const { lab } = owned;
+    const local = Buffer.from([127, 0, 0, 1]);
+    const all = { source: local, dest: local, protocol: 17 };
+    for (const [index, sport] of [40_000, 40_001, 40_002].entries())
+      sendTo(lab, "one", ACCEPTED.slice(index), sport);
+    sendTo(lab, "two", ACCEPTED);
+    assert.equal(conntrackFill(lab, "one")?.count, 6);
+    forgetFlows(lab, "one", { ...all, sport: 40_001 });
+    assert.equal(conntrackFill(lab, "one")?.count, 4);
+    forgetFlows(lab, "one", { ...all, protocol: 6 });
+    forgetFlows(lab, "one", { ...all, dest: Buffer.from([127, 0, 0, 2]) });
+    assert.equal(conntrackFill(lab, "one")?.count, 4);
+    forgetFlows(lab, "one", all);
+    assert.deepEqual([conntrackFill(lab, "one")?.count, conntrackFill(lab, "two")?.count], [0, 3]);
+  },
+);
