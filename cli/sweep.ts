@@ -16,7 +16,7 @@ export const help = `usage: phx sweep [LAB|DIR] --from PLACE --to PLACE [flags]
        phx sweep [LAB|DIR] --all [--sample] [flags]
 
 Sends a packet to every TCP and UDP port, of every ICMP type and of every other IP protocol, says what became of each with the counts that prove it, and holds that against the model's decision, port by port. Nothing is concluded
-from silence: what is not accounted for is unknown. Needs root. Ctrl-C ends it early with what was asked so far.
+from silence: what is not accounted for is unknown. Needs root. Ctrl-C or SIGTERM ends it early with what was asked so far.
 
   LAB|DIR           a standing lab, or a folder with Phoenix files: where no lab of it stands, its network without servers
                     is built for the sweep and destroyed after (default: the only lab left standing, else the reference
@@ -110,17 +110,26 @@ function labText({ lab, isStanding }: SweepLab): string {
   return isStanding ? `lab ${lab.name}` : "a lab built for the sweep";
 }
 
-/** Ctrl-C once: the sweep ends with what it has. Twice: at once, as with every other verb. */
+const STOPPING = ["SIGINT", "SIGTERM"] as const;
+
+/** Ctrl-C or SIGTERM once, or nobody left who reads: the sweep ends with what it has. A second signal: at once. */
 function onInterrupt(stop: () => void): Disposable {
-  const others = process.listeners("SIGINT");
+  const others = new Map(STOPPING.map((signal) => [signal, process.listeners(signal)]));
   const restore = () => {
-    process.removeAllListeners("SIGINT");
-    for (const other of others) process.once("SIGINT", other);
+    process.stdout.off("error", stop);
+    for (const [signal, listeners] of others) {
+      process.removeAllListeners(signal);
+      for (const other of listeners) process.once(signal, other);
+    }
   };
-  process.removeAllListeners("SIGINT");
-  process.once("SIGINT", () => {
+  const once = () => {
     restore();
     stop();
-  });
+  };
+  process.stdout.once("error", stop);
+  for (const signal of STOPPING) {
+    process.removeAllListeners(signal);
+    process.once(signal, once);
+  }
   return { [Symbol.dispose]: restore };
 }
