@@ -12,7 +12,7 @@ const ECHO_REQUEST = "icmp/8";
 /** All that is asked of a pair's ports in the full form, and a ping. */
 const ALL_PORTS: readonly FlowKey[] = ["tcp/1-65535", "udp/1-65535", ECHO_REQUEST];
 /** IP protocols that have ports or types, and flow keys of their own: ICMP, tcp, udp, dccp, sctp, udplite. */
-const WITH_PORTS: ReadonlySet<number> = new Set([1, 6, 17, 33, 132, 136]);
+export const WITH_PORTS: ReadonlySet<number> = new Set([1, 6, 17, 33, 132, 136]);
 /** Of these few estates use any: their protocol is asked, and no port of theirs. */
 const ONE_EACH: readonly FlowKey[] = ["dccp/0", "sctp/0", "udplite/0"];
 /** All that is asked of a pair besides: every other ICMP type and every other IP protocol. */

@@ -176,6 +176,8 @@ test(
     assert.deepEqual(run.flows, { asked, of: asked });
     const flows = asked.toLocaleString("en-US");
     assert.match(stdout, new RegExp(`^flows +${flows} of ${flows} asked, none unknown$`, "m"));
+    assert.doesNotMatch(stdout, /^rules /m);
+    assert.ok(run.coverage?.some(({ unasked }) => unasked));
     assert.ok(run.standing.includes("wan > host ip/2"));
     assert.match(run.command, /--exhaustive/);
   },

@@ -78,8 +78,9 @@ function sampled(finding: Finding | undefined): string[] {
 
 const SHOWN_RULES = 3;
 
-/** The declared rules that decided no packet; nothing where each decided some, and where the run does not tell. */
-function idleRules({ coverage = [] }: Run): string[] {
+/** The declared rules that were asked for and decided no packet; nothing where there is none, or the run does not tell. */
+function idleRules({ coverage: all = [] }: Run): string[] {
+  const coverage = all.filter(({ unasked }) => !unasked);
   const idle = coverage.filter(({ probes }) => probes === 0);
   const named = idle.slice(0, SHOWN_RULES).map(({ declared }) => shown(place(declared)));
   const more = idle.length > SHOWN_RULES ? ` and ${grouped(idle.length - SHOWN_RULES)} more` : "";
