@@ -194,7 +194,13 @@ IN ACCEPT -p udplite -dport 5004,5006\nIN REJECT -p sctp -dport 7000\nIN ACCEPT 
       asked("dccp", 5004, "ACCEPT"),
       asked("dccp", 5005, "DROP"),
       // No answer of the first: where conntrack sees no ports of it, the two are asked apart.
-      { ...asked("dccp", 5004, "DROP"), from: "vm101", to: "outside" },
+      {
+        ...asked("dccp", 5004, "DROP"),
+        from: "vm101",
+        to: "outside",
+        source: "100.200.3.4",
+        dest: "100.100.1.2",
+      },
       // To conntrack it is INVALID, whatever rule names it.
       asked("udplite", 5006, "DROP"),
       asked("gre", 0, "ACCEPT"),
