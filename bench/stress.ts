@@ -5,8 +5,9 @@ import { CONDITIONS } from "../fixtures/stress-conditions.ts";
 import type { Tally } from "../fixtures/stress-lab.ts";
 
 /* How often the packet engine is wrong, under each condition in turn, held against the model. Arguments: `--outcomes N`, how
-   many in all (default 1,000,000), each condition the same but for links that are too slow; `--seed S` repeats what chance did; `--only WORDS`, conditions
-   whose title has them. Exit status 1 where any outcome is wrong. */
+   many in all (default 1,000,000), each condition the same but for links that are too slow; `--seed S` repeats what chance
+   chose; `--only WORDS`, conditions whose title has them. Takes some 15 minutes on a quiet machine. Exit status 1 where any
+   outcome is wrong. */
 
 const OUTCOMES = 1_000_000;
 const { values } = parseArgs({
