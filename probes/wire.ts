@@ -35,7 +35,7 @@ const SLOT_BYTES = 128;
 const BATCHES = Math.min(4, availableParallelism() + 1);
 
 /** A batch, and what writes this probe's packets into it. */
-export interface OwnBatch {
+interface OwnBatch {
   readonly batch: SendBatch;
   readonly stencil: Stencil;
 }
