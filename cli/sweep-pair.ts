@@ -93,12 +93,6 @@ export class Sweeper implements Disposable {
       if (this.#interrupted.aborted) return undefined;
       throw error;
     });
-    const seen = await Promise.race([observing, this.#grace]);
-    // An engine loses patience with a path that loses packets: the next part gets one that has it still.
-    if (seen?.outcomes.unknown && !this.#interrupted.aborted) {
-      this.#engine.close();
-      this.#engine = undefined;
-    }
-    return seen;
+    return Promise.race([observing, this.#grace]);
   }
 }

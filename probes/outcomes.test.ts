@@ -240,6 +240,19 @@ const CASES: readonly Case[] = [
       await proxy("-D");
     },
   },
+  {
+    title: "an address that no bridge knows, so that every guest hears the frame and none takes it",
+    from: "wan",
+    key: "tcp/8080",
+    outcome: "unknown",
+    naive: "blocked",
+    reason: NOT_ACCOUNTED,
+    spoil: async () => {
+      mac = await MAC();
+      await believe("02:00:00:00:00:77");
+    },
+    mend: () => believe(mac),
+  },
 ];
 
 suite("each outcome is named rightly", () => {

@@ -17,9 +17,11 @@ const SPORT_RANGE = [20_000, 32_000] as const;
 const CONFIRMING = 512;
 /** How often flows are sent anew of which neither arrival nor account can be told: traffic of others may pass. */
 const ATTEMPTS = 3;
-/** Batches of one engine that may be sent anew because their sum did not hold: where a path loses packets for good, the
- * rest is `unknown` at once. */
+/** Batches of one probe that may be sent anew because their sum did not hold: where a path loses packets for good, the rest
+ * is `unknown` at once. */
 const PATIENCE = 64;
+/** The same once a probe of this engine has needed all of it. */
+const LITTLE_PATIENCE = 8;
 
 /** One probe on its way, and what is known of it so far. */
 interface Run extends Sending {
@@ -37,6 +39,7 @@ export class PacketEngine {
   readonly #sport = randomInt(...SPORT_RANGE);
   readonly #tokens = { next: randomInt(2 ** 31) };
   #boundMs: number = BOUND.conservationMs;
+  #most = PATIENCE;
   #patience = PATIENCE;
   /** A sum did not hold: from here on every flow is confirmed, and not some of them. */
   #isTroubled = false;
@@ -63,7 +66,10 @@ export class PacketEngine {
    * other traffic that is dropped at the same time makes a flow `unknown`, never wrong.
    */
   async observe(probe: PacketProbe): Promise<PacketObservation> {
-    this.#boundMs = this.#patience > 0 ? BOUND.conservationMs : BOUND.conservationAgainMs;
+    const isWorn = this.#patience <= 0 || this.#most === LITTLE_PATIENCE;
+    this.#boundMs = isWorn ? BOUND.conservationAgainMs : BOUND.conservationMs;
+    this.#most = isWorn ? LITTLE_PATIENCE : PATIENCE;
+    this.#patience = this.#most;
     const { id, from, to, source, dest, forged, sport = this.#sport } = probe;
     const run = this.#begin(probe, sport);
     const all = run.flows.all();
