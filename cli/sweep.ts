@@ -1,7 +1,6 @@
 import { countFlows } from "../probes/flow-key.ts";
-import { isIp6 } from "../probes/frame.ts";
 import { tellAside } from "./aside.ts";
-import { parseArguments, usage } from "./arguments.ts";
+import { parseArguments } from "./arguments.ts";
 import { Meter } from "./progress.ts";
 import { setupNetwork } from "./setup.ts";
 import { pairsOf, requireSense, SWEEP_OPTIONS, type SweepPair } from "./sweep-arguments.ts";
@@ -59,8 +58,6 @@ export async function run(args: string[]): Promise<number> {
   requireSense(values);
   const subject = subjectOf(positionals[0]);
   const pairs = pairsOf(subject.estate, values);
-  if (values.evidence !== undefined && pairs.some(({ dest }) => isIp6(dest)))
-    throw usage("sweep", "--evidence over IPv4: frames of IPv6 are not recorded", "IPv6");
   if (subject.standing && needsNode6(pairs)) refuseNode6(subject.standing);
   await setupNetwork();
   const evidence = values.evidence === undefined ? undefined : makeEvidenceFolder(values.evidence);
