@@ -125,7 +125,7 @@ test("declared rules stand with the packets that each decided; one without any h
     /<th scope="row" class="mono">a\.json:4:9<\/th><td>guest 801<\/td><td class="mono">IN ACCEPT -p gre<\/td><td class="number unsure">none<\/td><td><code>lan &gt; 801 ip\/47<\/code>: &lt;b&gt;no<\/td>/,
   );
   assert.match(html, />IN ACCEPT -p tcp<\/td><td class="number ">1,234</);
-  assert.match(page([busy]), /Each declared rule \(1 of 1\) decided packets/);
+  assert.match(page([busy]), /Each declared rule that was asked for \(1 of 1\) decided packets/);
   assert.match(renderHtml(exampleRun()), /does not tell which rules/);
 });
 
