@@ -1,7 +1,9 @@
 import type { Estate } from "../policy/estate.ts";
 import type { Decision } from "../policy/flow.ts";
+import { flagNames } from "../policy/packet.ts";
 import { type FlowKey, foldFlowKeys, parseFlowKey } from "../probes/flow-key.ts";
 import type { Account, PacketObservation, PacketOutcome } from "../probes/observation.ts";
+import type { PacketProbe } from "../probes/probe.ts";
 import { expectations } from "./expectation.ts";
 
 /** Flows with which the same thing happened, though the model says the same other thing of all of them. */
@@ -37,12 +39,24 @@ interface Group extends Disagreement {
   readonly keys: FlowKey[];
 }
 
+/** What was chosen of a probe's packets that its observation does not tell. */
+type Chosen = Pick<PacketProbe, "flags" | "sourceMac">;
+
 /** Holds each flow of an observation against the model's decision of it. */
-export function agreementOf(estate: Estate, seen: PacketObservation): Agreement {
-  const { from, to, source, sport, accounts, outcomes } = seen;
+export function agreementOf(estate: Estate, seen: PacketObservation, chosen: Chosen = {}): Agreement {
+  const { from, to, source, dest, sport, accounts, outcomes } = seen;
+  const { flags, sourceMac } = chosen;
   const apart = new Map<string, Group>();
   const model = new Map<string, number>();
-  const decisionOf = expectations(estate, { from, to, source, sport });
+  const decisionOf = expectations(estate, {
+    from,
+    to,
+    source,
+    dest,
+    sport,
+    ...(flags === undefined ? {} : { flags: flagNames(flags) }),
+    ...(sourceMac === undefined ? {} : { sourceMac }),
+  });
   let agreed = 0;
   for (const [outcome, keys = []] of Object.entries(outcomes) as [PacketOutcome, FlowKey[]][]) {
     if (outcome === "unknown") continue;

@@ -71,6 +71,27 @@ test("a rule that the run's probes left out is listed first, with a flow that it
   assert.equal(first?.flow, "102 > 101 tcp/81");
 });
 
+test("a rule that a narrowed run asked nothing of is no idle one; one that it asked for in vain is", () => {
+  const estate = estateOf(WEB, { ...WEB, port: "81" }, { type: "in", action: "ACCEPT", proto: "gre" });
+  const wordsOf = (seen: readonly PacketObservation[]) =>
+    coverageOf(estate, seen)
+      .filter(({ where }) => where === "guest 101")
+      .map(
+        ({ text, probes, unasked }) => `${text.replace("IN ACCEPT ", "")}: ${unasked ? "unasked" : probes}`,
+      );
+  assert.deepEqual(wordsOf([]), [
+    "-p tcp -dport 80: unasked",
+    "-p tcp -dport 81: unasked",
+    "-p gre: unasked",
+  ]);
+  const asked = observed({ ...sweep(estate, "lan", "101"), keys: ["tcp/80-81"] });
+  assert.deepEqual(wordsOf([asked]), ["-p gre: unasked", "-p tcp -dport 80: 1", "-p tcp -dport 81: 1"]);
+  const dark = { ...asked, outcomes: { delivered: ["tcp/80"], unknown: ["tcp/81"] } };
+  assert.deepEqual(wordsOf([dark]), ["-p tcp -dport 81: 0", "-p gre: unasked", "-p tcp -dport 80: 1"]);
+  const elsewhere = estateOf({ ...WEB, type: "out", dest: "203.0.113.10" });
+  assert.equal(coverageOf(elsewhere, []).find(({ text }) => /203/.test(text))?.unasked, undefined);
+});
+
 test("the fast form exercises every rule that a client's packet can meet", () => {
   const estate = estateOf(
     WEB,

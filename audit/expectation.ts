@@ -20,21 +20,32 @@ export function expectation(
   return expectations(estate, { from, to, source, sport })(proto, first);
 }
 
-type Ends = Pick<Flow, "from" | "to" | "source"> & { readonly sport: number };
+const NUMBERS = { sctp: 132, dccp: 33, udplite: 136 } as const;
+
+/** What a flow's packets have in common; `dest` is the destination's own address where it is left out. */
+type Ends = Pick<Flow, "from" | "to" | "source" | "sourceMac" | "flags"> & {
+  readonly sport: number;
+  readonly dest?: string;
+};
 
 /** The same for many flows between two ends, without a key written out for each. */
 export function expectations(
   estate: Estate,
-  { from, to, source, sport }: Ends,
+  { flags, sport, ...ends }: Ends,
 ): (proto: FlowKeyParts["proto"], number: number) => Decision {
-  const common = { from, to, source, dest: addressOf(estate, to) };
+  const common = { dest: addressOf(estate, ends.to), ...ends };
   const flowOf = (proto: FlowKeyParts["proto"], number: number): Flow => {
     switch (proto) {
       case "tcp":
+        return { ...common, proto, sport, dport: number, ...(flags === undefined ? {} : { flags }) };
       case "udp":
         return { ...common, proto, sport, dport: number };
       case "icmp":
         return { ...common, proto, icmpType: number, icmpCode: 0 };
+      case "sctp":
+      case "dccp":
+      case "udplite":
+        return { ...common, proto: NUMBERS[proto], sport, dport: number };
       case "ip":
         return { ...common, proto: number };
     }

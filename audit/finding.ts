@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { FlowKey } from "../probes/flow-key.ts";
+import { FlowTrace } from "../probes/observation.ts";
 
 /** A place in the declaration, with the line itself (secrets already replaced). */
 export const Declared = z.object({
@@ -25,6 +27,10 @@ export const Proofs = z.object({
 });
 export type Proofs = z.infer<typeof Proofs>;
 
+/** A flow that shows why a check is not green: of which observation, and what the model says of its way, hop by hop. */
+export const Suspect = z.object({ observation: z.string(), key: FlowKey, path: z.array(z.string()) });
+export type Suspect = z.infer<typeof Suspect>;
+
 /** One thing that a control looked at: what should be, what was, and by which evidence. */
 export const Check = z.object({
   title: z.string(),
@@ -40,6 +46,9 @@ export const Check = z.object({
   decider: z.string().optional(),
   /** Ids of observations. */
   evidence: z.array(z.string()),
+  suspect: Suspect.optional(),
+  /** The suspect, sent once more and watched; of a long list of checks the first ones have it. */
+  trace: FlowTrace.optional(),
 });
 export type Check = z.infer<typeof Check>;
 

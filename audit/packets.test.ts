@@ -5,8 +5,8 @@ import { foldFlowKeys } from "../probes/flow-key.ts";
 import type { Observation, PacketObservation, ServiceObservation } from "../probes/observation.ts";
 import { Observations } from "./control.ts";
 import { expectation } from "./expectation.ts";
-import { denialCheck, isByRule } from "./packets.ts";
-import { connection, sweep } from "./sweep.ts";
+import { denialCheck, isByRule, isTolerated } from "./packets.ts";
+import { connection, portlessSweep, sweep } from "./sweep.ts";
 
 const estate = estateWith(() => {});
 const PROBE = sweep(estate, "wan", "801");
@@ -108,6 +108,30 @@ test("what the declaration itself lets in is an intent gap, with the rule's line
   assert.equal(check.disagreement, "intent gap");
   assert.equal(check.declared?.file, "phoenix_lxc_configs.json");
   assert.match(check.reason ?? "", /narrow the rule or remove it/);
+});
+
+test("a standing accept is listed and fails nothing, but where the internet reaches tcp or udp of the host by it", () => {
+  const igmp = expectation(estate, "wan", "host", "ip/2");
+  assert.equal(igmp.verdict, "accept");
+  const tolerated = (from: string, to: string, key: string) => isTolerated({ from, to, key, decision: igmp });
+  assert.ok(tolerated("wan", "host", "ip/2"));
+  assert.ok(tolerated("lan", "host", "tcp/8006"));
+  assert.ok(tolerated("wan", "801", "udp/68"));
+  assert.ok(!tolerated("wan", "host", "tcp/8006"));
+  assert.ok(!tolerated("wan", "host", "udp/5404"));
+  const byRule = expectation(estate, "wan", "101", "tcp/443");
+  assert.ok(!isTolerated({ from: "wan", to: "101", key: "tcp/443", decision: byRule }));
+});
+
+test("what the internet reaches by a standing accept is no leak of its control", () => {
+  const { id, from, to, source, dest, forged } = portlessSweep(estate, "wan", "host");
+  const seen = { kind: "packets", id, from, to, source, dest, forged, sport: 20_000 } as const;
+  const arrived = { ...seen, sent: 1, captured: 1, accounts: [], outcomes: { delivered: ["ip/2"] } };
+  const alive = twin(true);
+  const common = { title: "wan > host", twins: [TWIN], permits: () => false, expected: "silence" };
+  const denial = { ...common, seen: [arrived], destination: "the host" };
+  const { result, observed } = denialCheck(estate, new Observations([arrived, alive]), denial);
+  assert.deepEqual([result, observed], ["pass", "0 of 1 packets did not arrive"]);
 });
 
 test("an unknown outcome is inconclusive, whatever else holds", () => {

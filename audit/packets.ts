@@ -1,6 +1,6 @@
 import { classesOf, type PacketClass } from "../policy/classes.ts";
 import type { Estate } from "../policy/estate.ts";
-import { describeDecider } from "../policy/explain.ts";
+import { describeDecider, explainHop } from "../policy/explain.ts";
 import type { Decider, Decision } from "../policy/flow.ts";
 import { type FlowKey, foldFlowKeys, parseFlowKey } from "../probes/flow-key.ts";
 import type { PacketObservation, ServiceObservation } from "../probes/observation.ts";
@@ -8,11 +8,13 @@ import type { HttpProbe, TcpProbe } from "../probes/probe.ts";
 import type { Observations } from "./control.ts";
 import { declaredAt } from "./declared.ts";
 import { expectation } from "./expectation.ts";
-import type { Check, Proofs } from "./finding.ts";
+import type { Check, Proofs, Suspect } from "./finding.ts";
 import { namedPorts } from "./ports.ts";
 
 /** Flows of an observation that one thing happened to and one class holds: what the model says and what the packets did. */
 export interface JudgedFlow {
+  /** Id of the observation. */
+  readonly observation: string;
   readonly from: string;
   readonly to: string;
   /** `tcp/443`, or of several `tcp/444-65535`; a port that the estate names stands alone. */
@@ -37,10 +39,11 @@ export function judgeFlows(estate: Estate, seen: PacketObservation): readonly Ju
 }
 
 function judged(estate: Estate, seen: PacketObservation): JudgedFlow[] {
-  const { from, to, outcomes } = seen;
+  const { id: observation, from, to, outcomes } = seen;
   const parts = partsOf(estate, seen);
   return Object.entries(outcomes).flatMap(([outcome, keys]) =>
     (keys ?? []).flatMap(parts).map((part) => ({
+      observation,
       from,
       to,
       ...part,
@@ -54,7 +57,7 @@ type Part = Pick<JudgedFlow, "key" | "count" | "packetClass" | "decision">;
 
 /** Takes a key apart where classes end, and around each port that the estate names. */
 function partsOf(estate: Estate, { from, to, source, sport }: PacketObservation): (key: FlowKey) => Part[] {
-  const classes = Map.groupBy(classesOf(estate, from, to, { source, sport }), ({ proto }) => proto);
+  const classes = Map.groupBy(classesOf(estate, from, to, { source, sport }), ({ proto }): string => proto);
   const borders = namedPorts(estate).flatMap((port) => [port, port + 1]);
   const decide = (key: FlowKey) => expectation(estate, from, to, key, source, sport);
   return (key) => {
@@ -93,9 +96,27 @@ export function isByRule(decision: Decision): boolean {
   return decision.verdict === "accept" && admittedBy(decision).kind === "rule";
 }
 
-/** An ACCEPT by rule is declared; a standing accept is Proxmox's own, and fails only where `wan` profits. */
-export function permitsDeclared({ from, decision }: JudgedFlow): boolean {
-  return isByRule(decision) || (isStanding(decision) && from !== "wan");
+/** An ACCEPT by rule is declared. */
+export function permitsDeclared({ decision }: Pick<JudgedFlow, "decision">): boolean {
+  return isByRule(decision);
+}
+
+/**
+ * Whether one of Proxmox's standing accepts let it in, and no control minds: each is listed as open by Proxmox, and none
+ * fails but where the internet reaches tcp or udp of the host by it.
+ */
+export function isTolerated({
+  from,
+  to,
+  key,
+  decision,
+}: Pick<JudgedFlow, "from" | "to" | "key" | "decision">): boolean {
+  return isStanding(decision) && !(from === "wan" && to === "host" && /^(?:tcp|udp)\//.test(key));
+}
+
+/** What arrived although neither the control nor Proxmox's own accepts let it. */
+function leaksAmong(flows: readonly JudgedFlow[], permits: Denial["permits"]): JudgedFlow[] {
+  return flows.filter((flow) => flow.arrived && !isTolerated(flow) && !permits(flow));
 }
 
 type Twin = Pick<TcpProbe | HttpProbe, "id">;
@@ -105,7 +126,7 @@ interface Denial {
   readonly seen: readonly PacketObservation[];
   /** Connections or exchanges that show the destination alive; one that is answered is the positive twin. */
   readonly twins: readonly Twin[];
-  /** What this control lets through. */
+  /** What this control lets through; standing accepts are let through anyway where no control minds them. */
   readonly permits: (flow: JudgedFlow) => boolean;
   readonly expected: string;
   /** Name of the destination, for a sentence. */
@@ -116,7 +137,7 @@ interface Denial {
 export function denialCheck(estate: Estate, all: Observations, denial: Denial): Check {
   const { title, seen, expected } = denial;
   const flows = seen.flatMap((each) => judgeFlows(estate, each));
-  const leaks = flows.filter((flow) => flow.arrived && !denial.permits(flow));
+  const leaks = leaksAmong(flows, denial.permits);
   const unknown = flows.filter((flow) => flow.unknown);
   const proofs = proofsOf(all, denial, flows);
   const common = {
@@ -126,11 +147,13 @@ export function denialCheck(estate: Estate, all: Observations, denial: Denial): 
     evidence: [...seen.map(({ id }) => id), ...denial.twins.map(({ id }) => id)],
   };
   const [leak] = leaks;
-  if (leak) return { ...common, result: "fail", ...leakWords(estate, denial, leaks, leak) };
-  if (unknown.length) {
+  if (leak)
+    return { ...common, result: "fail", ...leakWords(estate, denial, leaks, leak), suspect: suspectOf(leak) };
+  const [dark] = unknown;
+  if (dark) {
     const observed = `${countOf(unknown)} of ${countOf(flows)} packets: could not tell (${inWords(unknown)})`;
     const reason = seen.find((each) => each.reason)?.reason ?? "sent is not captured + accounted";
-    return { ...common, result: "inconclusive", observed, reason };
+    return { ...common, result: "inconclusive", observed, reason, suspect: suspectOf(dark) };
   }
   const elsewhere = accountsElsewhere(estate, seen);
   const observed = `${countOf(flows.filter((flow) => !flow.arrived))} of ${countOf(flows)} packets did not arrive`;
@@ -140,6 +163,12 @@ export function denialCheck(estate: Estate, all: Observations, denial: Denial): 
     return { ...common, result: "inconclusive", observed, reason };
   }
   return { ...common, result: "pass", observed, ...defaultDecider(flows) };
+}
+
+/** The first flow of these. */
+export function suspectOf({ observation, key, decision }: JudgedFlow): Suspect {
+  const { proto, first } = parseFlowKey(key);
+  return { observation, key: `${proto}/${first}`, path: decision.hops.map(explainHop) };
 }
 
 function leakWords(
@@ -200,7 +229,7 @@ function proofsOf(
   const twin = twins.map(({ id }) => all.service(id)).find(isAlive);
   const senders = [...new Set(seen.map(({ from }) => from))].join(", ");
   const delivered = twins.length ? undefined : reachedByPacket(flows, destination);
-  const leaks = countOf(flows.filter((flow) => flow.arrived && !permits(flow)));
+  const leaks = countOf(leaksAmong(flows, permits));
   const absent = sent - captured;
   const allowed = captured ? `; ${captured} more were captured there, each of them allowed` : "";
   return {
@@ -251,13 +280,11 @@ function accountWords(seen: readonly PacketObservation[]): string {
 function accountsElsewhere(
   estate: Estate,
   seen: readonly PacketObservation[],
-): Pick<Check, "reason" | "disagreement"> | undefined {
+): Pick<Check, "reason" | "disagreement" | "suspect"> | undefined {
   const missed = seen
     .flatMap((each) => judgeFlows(estate, each))
     .filter((flow) => !flow.arrived && !flow.unknown);
-  const expected = countBy(missed, ({ decision }) =>
-    decision.verdict === "accept" ? "none" : decision.decider.chain,
-  );
+  const expected = countBy(missed, chainOf);
   const counted = new Map<string, number>();
   for (const { chain, gain } of seen.flatMap(({ accounts }) => accounts))
     counted.set(chain, (counted.get(chain) ?? 0) + gain);
@@ -268,10 +295,18 @@ function accountsElsewhere(
     (chain) => `${chain}: model ${expected.get(chain) ?? 0}, kernel ${counted.get(chain) ?? 0}`,
   );
   const foreign = differing.find((chain) => !COMPILED.test(chain));
+  const lost = (chain: string) => (expected.get(chain) ?? 0) > (counted.get(chain) ?? 0);
+  const suspect = missed.find((flow) => lost(chainOf(flow)));
   return {
+    ...(suspect ? { suspect: suspectOf(suspect) } : {}),
     reason: `stopped elsewhere than the model says (${words.join("; ")})`,
     disagreement: foreign === undefined ? "model fault" : "converge fault",
   };
+}
+
+/** The chain that the model has stop it. */
+function chainOf({ decision }: JudgedFlow): string {
+  return decision.verdict === "accept" ? "none" : decision.decider.chain;
 }
 
 /* Chains that the declaration compiles to, and the gateway's counter: a count in any other was put there by somebody. */
@@ -282,7 +317,7 @@ function countBy(flows: readonly JudgedFlow[], key: (flow: JudgedFlow) => string
 }
 
 /** Flow keys of judged flows in words, folded; a long list ends in a count. */
-function inWords(flows: readonly JudgedFlow[]): string {
+export function inWords(flows: readonly JudgedFlow[]): string {
   const MOST = 8;
   const keys = foldFlowKeys([...new Set(flows.map(({ key }) => key))]);
   const shown = keys.slice(0, MOST).join(", ");

@@ -6,6 +6,7 @@ import { coverageOf, RuleCoverage } from "./coverage.ts";
 import { Finding } from "./finding.ts";
 import { LIMITS } from "./limits.ts";
 import { matrixOf } from "./matrix.ts";
+import { flowsOf } from "./sweep.ts";
 import { verdictOf } from "./verdict.ts";
 
 export const Verdict = z.enum(["PASS", "PARTIAL", "FAIL", "INCOMPLETE"]);
@@ -103,6 +104,8 @@ export const Run = z.object({
   matrix: z.array(Cell),
   /** Flows that Proxmox opens by itself and that were seen open: "open by Proxmox, not by your files". */
   standing: z.array(z.string()),
+  /** How many flows the sweeps asked, of all that they ask in full; absent where the run sent no packet, and in older runs. */
+  flows: z.object({ asked: z.number().int(), of: z.number().int() }).optional(),
   /** Which declared rules the packet probes exercised; absent where the run sent none, and in runs of older versions. */
   coverage: z.array(RuleCoverage).optional(),
   /** Where the lab is not the node, and which controls that touches. */
@@ -168,7 +171,7 @@ export function closeRun(open: OpenRun, end: RunEnd): Run {
     findings,
     matrix,
     standing: matrix.flatMap(({ from, to, standing }) => standing.map((key) => `${from} > ${to} ${key}`)),
-    ...coverage(estate, end.observations),
+    ...sentBy(estate, end.observations),
     limits: LIMITS,
     observations: [...end.observations],
     timings: [...before, ...timings],
@@ -177,9 +180,9 @@ export function closeRun(open: OpenRun, end: RunEnd): Run {
   };
 }
 
-function coverage(estate: Estate, observations: readonly Observation[]): Pick<Run, "coverage"> {
-  const sent = observations.some(({ kind }) => kind === "packets");
-  return sent ? { coverage: coverageOf(estate, observations) } : {};
+function sentBy(estate: Estate, observations: readonly Observation[]): Pick<Run, "coverage" | "flows"> {
+  const sent = observations.filter((each) => each.kind === "packets");
+  return sent.length > 0 ? { coverage: coverageOf(estate, observations), flows: flowsOf(sent) } : {};
 }
 
 function withoutLab(finding: Finding): Finding {

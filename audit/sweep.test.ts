@@ -1,14 +1,24 @@
 import assert from "node:assert/strict";
-import { guestOf } from "../policy/estate.ts";
 import { test } from "node:test";
 import { estateWith } from "../fixtures/reference.ts";
 import { classesOf } from "../policy/classes.ts";
+import { places } from "../policy/place.ts";
 import { countFlows, expandFlowKeys } from "../probes/flow-key.ts";
 import type { PacketObservation } from "../probes/observation.ts";
 import type { PacketProbe } from "../probes/probe.ts";
 import { expectation } from "./expectation.ts";
 import { countOf, judgeFlows } from "./packets.ts";
-import { connection, forgedSweep, inFull, pairSweep, sampleWords, sweep } from "./sweep.ts";
+import {
+  connection,
+  flowsOf,
+  forgedSweep,
+  forgedWords,
+  portlessSweep,
+  inFull,
+  pairSweep,
+  sampleWords,
+  sweep,
+} from "./sweep.ts";
 
 const estate = estateWith(({ lxc }) => {
   const { rules } = lxc.lxc_configs["801"].firewall;
@@ -47,27 +57,68 @@ test("a port that a rule opens to others is asked of everybody, and so are usual
     assert.ok(keys.includes(key), key);
 });
 
-test("a run asks every port of the gateway from the internet, and of all pairs where it is exhaustive", () => {
-  const gateway = guestOf(estate, "gateway").id;
-  assert.equal(countFlows(pairSweep(estate, "wan", gateway).keys), 131_071);
-  assert.deepEqual(pairSweep(estate, "wan", "801"), sweep(estate, "wan", "801"));
+test("a run asks every port of every destination from the internet, and of all pairs where it is exhaustive", () => {
+  for (const { id } of places(estate).filter(({ destination }) => destination))
+    assert.equal(countFlows(pairSweep(estate, "wan", id).keys), 131_071, id);
   const inside = pairSweep(estate, "lan", "801");
   assert.deepEqual(inside, sweep(estate, "lan", "801"));
-  const full = inFull(inside);
+  const full = inFull(estate, inside);
   assert.equal(countFlows(full.keys), 131_071);
   assert.equal(full.id, inside.id);
 });
 
-test("what is no sweep of its own address has no full form", () => {
+test("a forged source asks what is open to anybody, and in full everything", () => {
   const forged = forgedSweep(estate, "wan", "102", "801");
-  assert.equal(inFull(forged), forged);
   assert.ok(forged.keys.includes("tcp/4010"));
+  assert.ok(!forged.keys.includes("tcp/1"));
+  assert.deepEqual(inFull(estate, forged), {
+    ...forged,
+    keys: inFull(estate, sweep(estate, "102", "801")).keys,
+  });
+});
+
+test("a forged source has a port that no true sender's sweep has: what that one left tracked needs no forgetting", () => {
+  const { sport } = forgedSweep(estate, "wan", "102", "801");
+  assert.equal(sweep(estate, "102", "801").sport, undefined);
+  assert.ok(sport !== undefined && (sport < 20_000 || sport >= 32_000));
+});
+
+test("what has no ports is asked apart: the ends of each class and one within, and in full every type and protocol", () => {
+  const gre = estateWith(({ lxc }) => {
+    lxc.lxc_configs["801"].firewall.rules.push({ type: "in", action: "ACCEPT", proto: "gre" });
+  });
+  const fast = portlessSweep(gre, "lan", "801");
+  for (const key of ["ip/46", "ip/47", "ip/48", "ip/0", "ip/255", "icmp/0", "icmp/13", "icmp/255", "sctp/0"])
+    assert.ok(fast.keys.includes(key), key);
+  const full = inFull(gre, fast);
+  const numbers = expandFlowKeys(full.keys).map((key) => key.replace(/^(dccp|sctp|udplite)\/0$/, "$1"));
+  assert.equal(new Set(numbers).size, 255 + 250 + 3);
+  assert.ok(fast.keys.every((key) => expandFlowKeys(full.keys).includes(key)));
+  for (const key of ["icmp/8", "ip/1", "ip/6", "ip/17", "ip/132"]) assert.ok(!numbers.includes(key), key);
+  assert.notEqual(fast.id, sweep(gre, "lan", "801").id);
+});
+
+test("what no socket could hear the host accept is not asked where it would, and is then not counted as asked", () => {
+  const open = estateWith(({ host }) => {
+    host.firewall.global_firewall_rules.push({ type: "in", action: "ACCEPT", source: "10.0.0.141" });
+  });
+  const [heard, unheard] = [portlessSweep(open, "802", "host"), portlessSweep(open, "801", "host")];
+  assert.ok(heard.keys.includes("ip/0") && heard.keys.includes("ip/255"));
+  assert.ok(!unheard.keys.includes("ip/0") && !unheard.keys.includes("ip/255"));
+  assert.deepEqual(flowsOf([silence(inFull(open, unheard))]), { asked: 506, of: 508 });
+  assert.deepEqual(flowsOf([silence(inFull(open, sweep(open, "801", "host")))]), {
+    asked: 131_071,
+    of: 131_071,
+  });
+});
+
+test("what is no sweep has no full form", () => {
   const other = connection(estate, "102", "801", 3000);
-  assert.equal(inFull(other), other);
+  assert.equal(inFull(estate, other), other);
 });
 
 test("each flow is judged as the declaration decides it, however the outcome is folded", () => {
-  const seen = silence(inFull(sweep(estate, "host", "801")));
+  const seen = silence(inFull(estate, sweep(estate, "host", "801")));
   const flows = judgeFlows(estate, seen);
   assert.equal(countOf(flows), 131_071);
   for (const { key, decision } of flows)
@@ -81,7 +132,7 @@ test("a port that the estate names is judged by itself, inside a declared range 
       { type: "in", action: "ACCEPT", proto: "tcp", port: "2900:3100" },
     ];
   });
-  const keys = judgeFlows(wide, silence(inFull(sweep(wide, "lan", "801")))).map(({ key }) => key);
+  const keys = judgeFlows(wide, silence(inFull(wide, sweep(wide, "lan", "801")))).map(({ key }) => key);
   assert.ok(keys.includes("tcp/3000"));
   assert.ok(keys.includes("tcp/3001-3099"));
 });
@@ -106,5 +157,8 @@ test("the sample's words count the classes that were told and the flows that wer
 });
 
 test("where everything was asked nothing is sampled", () => {
-  assert.equal(sampleWords(estate, [silence(inFull(pairSweep(estate, "wan", "801")))]), undefined);
+  assert.equal(sampleWords(estate, [silence(pairSweep(estate, "wan", "801"))]), undefined);
+  const forged = forgedSweep(estate, "wan", "102", "801");
+  assert.match(forgedWords([silence(forged)]) ?? "", /^forged sources: \d+ of 131,071 flows$/);
+  assert.equal(forgedWords([silence(inFull(estate, forged))]), undefined);
 });

@@ -1,7 +1,7 @@
 import { classesOf } from "../policy/classes.ts";
-import { type Estate, guestOf } from "../policy/estate.ts";
+import type { Estate } from "../policy/estate.ts";
 import { addressOf, places } from "../policy/place.ts";
-import { countFlows, type FlowKey } from "../probes/flow-key.ts";
+import { countFlows, type FlowKey, parseFlowKey } from "../probes/flow-key.ts";
 import type { PacketObservation } from "../probes/observation.ts";
 import type { PacketProbe, Probe, TcpProbe } from "../probes/probe.ts";
 import { CLIENT_PORT, expectation } from "./expectation.ts";
@@ -9,42 +9,85 @@ import { isByRule, judgeFlows } from "./packets.ts";
 import { declaredPorts, namedPorts } from "./ports.ts";
 
 const ECHO_REQUEST = "icmp/8";
-/** All that is asked of a pair in the full form. */
-const ALL_FLOWS: readonly FlowKey[] = ["tcp/1-65535", "udp/1-65535", ECHO_REQUEST];
+/** All that is asked of a pair's ports in the full form, and a ping. */
+const ALL_PORTS: readonly FlowKey[] = ["tcp/1-65535", "udp/1-65535", ECHO_REQUEST];
+/** IP protocols that have ports or types, and flow keys of their own: ICMP, tcp, udp, dccp, sctp, udplite. */
+export const WITH_PORTS: ReadonlySet<number> = new Set([1, 6, 17, 33, 132, 136]);
+/** Of these few estates use any: their protocol is asked, and no port of theirs. */
+const ONE_EACH: readonly FlowKey[] = ["dccp/0", "sctp/0", "udplite/0"];
+/** All that is asked of a pair besides: every other ICMP type and every other IP protocol. */
+const ALL_PORTLESS: readonly FlowKey[] = [
+  "icmp/0-7",
+  "icmp/9-255",
+  ...Array.from({ length: 256 }, (_, number) => number)
+    .filter((number) => !WITH_PORTS.has(number))
+    .map((number) => `ip/${number}`),
+  ...ONE_EACH,
+];
 
 /**
  * The fast form's flows: of every class that the declaration tells apart between these two its ends and one within, so that
  * a border that lies elsewhere shows; and the ports that the estate names for anybody, or that are usual mistakes.
  */
 function fastKeys(estate: Estate, from: string, to: string): FlowKey[] {
-  const told = classesOf(estate, from, to, { sport: CLIENT_PORT }).flatMap(
-    ({ proto, first, representative, last }) =>
-      [first, representative, last].map((each) => `${proto}/${each}`),
-  );
   const named = namedPorts(estate).flatMap((port) => [`tcp/${port}`, `udp/${port}`]);
-  const all = new Set([...told.filter(isAsked), ...named, ECHO_REQUEST]);
+  const all = new Set([...toldKeys(estate, from, to).filter(isOfPort), ...named, ECHO_REQUEST]);
   return [...all];
 }
 
-/** What probes can ask of ICMP is a ping alone. */
-function isAsked(key: FlowKey): boolean {
+/** Of each class its ends and one within. */
+function toldKeys(estate: Estate, from: string, to: string): FlowKey[] {
+  return classesOf(estate, from, to, { sport: CLIENT_PORT }).flatMap(
+    ({ proto, first, representative, last }) =>
+      [first, representative, last].map((each) => `${proto}/${each}`),
+  );
+}
+
+function isOfPort(key: FlowKey): boolean {
   return key.startsWith("tcp/") || key.startsWith("udp/");
 }
 
-/** The fast form's sweep of one ordered pair, from the sender's own address. */
+function isPortless(key: FlowKey): boolean {
+  const { proto, first } = parseFlowKey(key);
+  if (proto === "ip") return !WITH_PORTS.has(first);
+  return proto === "icmp" ? key !== ECHO_REQUEST : ONE_EACH.includes(key);
+}
+
+/** The fast form's sweep of one ordered pair's ports, from the sender's own address. */
 export function sweep(estate: Estate, from: string, to: string): PacketProbe {
   return packets(estate, `sweep ${from} > ${to}`, from, to, fastKeys(estate, from, to));
 }
 
-/** The sweep of one ordered pair that a run makes: from the internet to its gateway in full, else in the fast form. */
+/** The fast form's sweep of what has no ports: ICMP types and other IP protocols. */
+export function portlessSweep(estate: Estate, from: string, to: string): PacketProbe {
+  const keys = [...new Set([...toldKeys(estate, from, to).filter(isPortless), ...ONE_EACH])];
+  return packets(estate, `sweep ${from} > ${to} without ports`, from, to, audible(estate, from, to, keys));
+}
+
+/** The sweep of one ordered pair that a run makes: from the internet in full, else in the fast form. */
 export function pairSweep(estate: Estate, from: string, to: string): PacketProbe {
   const probe = sweep(estate, from, to);
-  return from === "wan" && to === guestOf(estate, "gateway").id ? inFull(probe) : probe;
+  return from === "wan" ? inFull(estate, probe) : probe;
 }
 
 /** A sweep in the full form, under the same id; any other probe as it is. */
-export function inFull<T extends Probe>(probe: T): T {
-  return probe.kind === "packets" && !probe.forged ? { ...probe, keys: ALL_FLOWS } : probe;
+export function inFull<T extends Probe>(estate: Estate, probe: T): T {
+  if (probe.kind !== "packets") return probe;
+  return { ...probe, keys: audible(estate, probe.from, probe.to, allOf(probe.keys)) };
+}
+
+/** No socket hears what the host accepts of these protocols, raw(7): only that they are dropped can be shown. */
+const UNHEARD: ReadonlySet<FlowKey> = new Set(["ip/0", "ip/255"]);
+
+function audible(estate: Estate, from: string, to: string, keys: readonly FlowKey[]): FlowKey[] {
+  return keys.filter(
+    (key) => to !== "host" || !UNHEARD.has(key) || expectation(estate, from, to, key).verdict !== "accept",
+  );
+}
+
+/** Everything of the kind that these are. */
+function allOf([key = ECHO_REQUEST]: readonly FlowKey[]): readonly FlowKey[] {
+  return isPortless(key) ? ALL_PORTLESS : ALL_PORTS;
 }
 
 /** What anybody may reach at `to`, asked for from `from` under another place's address. */
@@ -52,11 +95,27 @@ export function forgedSweep(estate: Estate, from: string, as: string, to: string
   const open = openKeys(estate, to);
   const id = `forged sweep ${from} as ${as} > ${to}`;
   const probe = packets(estate, id, from, to, open.length ? open : [ECHO_REQUEST]);
-  return { ...probe, source: addressOf(estate, as), forged: true };
+  return { ...probe, source: addressOf(estate, as), forged: true, sport: FORGED_PORT };
 }
+
+/**
+ * Above the ports that the engine gives to probes without one: what it has tracked of the same two addresses, the true
+ * sender's, is never a forged packet's own flow, and has not to be looked for in the whole connection table.
+ */
+const FORGED_PORT = 32_000;
+
+const OPEN = new WeakMap<Estate, Map<string, FlowKey[]>>();
 
 /** Of each class that is open to anybody its ends and one within. */
 function openKeys(estate: Estate, to: string): FlowKey[] {
+  const known = OPEN.get(estate) ?? new Map<string, FlowKey[]>();
+  OPEN.set(estate, known);
+  const keys = known.get(to) ?? findOpen(estate, to);
+  known.set(to, keys);
+  return keys;
+}
+
+function findOpen(estate: Estate, to: string): FlowKey[] {
   const sources = places(estate).filter(({ id }) => id !== to);
   const keys = sources.flatMap(({ id }) =>
     fastKeys(estate, id, to).filter((key) => expectation(estate, id, to, key).verdict === "accept"),
@@ -101,11 +160,16 @@ export function isDeclared(estate: Estate, from: string, to: string, key: FlowKe
   return isByRule(expectation(estate, from, to, key));
 }
 
-/** The sweeps of a destination from everybody else. */
+/** The sweeps of a destination's ports from everybody else. */
 export function sweepsTo(estate: Estate, to: string): PacketProbe[] {
   return places(estate)
     .filter(({ id }) => id !== to)
     .map(({ id }) => pairSweep(estate, id, to));
+}
+
+/** All that a run asks of one ordered pair: its ports, and what has none. */
+export function pairSweeps(estate: Estate, from: string, to: string): PacketProbe[] {
+  return [pairSweep(estate, from, to), portlessSweep(estate, from, to)];
 }
 
 /**
@@ -113,12 +177,14 @@ export function sweepsTo(estate: Estate, to: string): PacketProbe[] {
  * Undefined where they asked all of it.
  */
 export function sampleWords(estate: Estate, seen: readonly PacketObservation[]): string | undefined {
-  const asked = sum(seen.map(({ sent }) => sent));
-  const all = seen.length * countFlows(ALL_FLOWS);
+  const { asked, of: all } = flowsOf(seen);
   if (asked >= all) return undefined;
-  const told = seen.map(({ from, to, source, sport }) =>
-    classesOf(estate, from, to, { source, sport }).filter(({ proto }) => proto === "tcp" || proto === "udp"),
-  );
+  const told = seen.map(({ from, to, source, sport, outcomes }) => {
+    const isKind = isPortless(firstKey(outcomes)) ? isPortless : isOfPort;
+    return classesOf(estate, from, to, { source, sport }).filter(({ proto, first }) =>
+      isKind(`${proto}/${first}`),
+    );
+  });
   const known = seen.map((each) => judgeFlows(estate, each).filter((flow) => !flow.unknown));
   const covered = known.map((flows, index) => {
     const reached = new Set(flows.map(({ packetClass }) => packetClass));
@@ -127,10 +193,22 @@ export function sampleWords(estate: Estate, seen: readonly PacketObservation[]):
   return `classes ${of(sum(covered), sum(told.map(({ length }) => length)))}, ${of(asked, all)} flows`;
 }
 
-/** `forged sources: 240 of 12,976,029 flows`. */
-export function forgedWords(seen: readonly PacketObservation[]): string {
-  const asked = sum(seen.map(({ sent }) => sent));
-  return `forged sources: ${of(asked, seen.length * countFlows(ALL_FLOWS))} flows`;
+/** How many flows were asked, of all that the same sweeps ask in full. */
+export function flowsOf(seen: readonly PacketObservation[]): { asked: number; of: number } {
+  return {
+    asked: sum(seen.map(({ sent }) => sent)),
+    of: sum(seen.map(({ outcomes }) => countFlows(allOf([firstKey(outcomes)])))),
+  };
+}
+
+function firstKey(outcomes: PacketObservation["outcomes"]): FlowKey {
+  return Object.values(outcomes).flat()[0] ?? ECHO_REQUEST;
+}
+
+/** `forged sources: 240 of 12,976,029 flows`; undefined where all were asked. */
+export function forgedWords(seen: readonly PacketObservation[]): string | undefined {
+  const { asked, of: all } = flowsOf(seen);
+  return asked >= all ? undefined : `forged sources: ${of(asked, all)} flows`;
 }
 
 function of(some: number, whole: number): string {

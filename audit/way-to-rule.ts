@@ -1,5 +1,5 @@
 import { sourceEdges } from "../policy/class-edges.ts";
-import { classesOf, linesOn } from "../policy/classes.ts";
+import { classesOf, linesOn, type PacketClass } from "../policy/classes.ts";
 import { decide } from "../policy/decide.ts";
 import type { Estate, Position } from "../policy/estate.ts";
 import type { Decision, Flow } from "../policy/flow.ts";
@@ -21,11 +21,10 @@ export interface WayToRule {
 /** Looks for a flow that the rule at this position decides: an ordinary one, else one that only a forger sends. */
 export function wayTo(estate: Estate, position: Position): WayToRule {
   const pairs = everyPair(estate);
-  for (const { from, to } of pairs) {
-    const found = classesOf(estate, from.id, to.id, { sport: CLIENT_PORT }).find(({ decision }) =>
-      decides(decision, position),
-    );
-    if (found) return { flow: `${from.id} > ${to.id} ${found.proto}/${found.representative}` };
+  const [ordinary] = classesInto(estate, position);
+  if (ordinary) {
+    const { from, to, packetClass } = ordinary;
+    return { flow: `${from} > ${to} ${packetClass.proto}/${packetClass.representative}` };
   }
   const met = pairs.flatMap((pair) => matchesAt(estate, pair, position).map((match) => ({ ...pair, match })));
   for (const each of met)
@@ -38,6 +37,22 @@ export function wayTo(estate: Estate, position: Position): WayToRule {
       met.map(({ match }) => match),
     ),
   };
+}
+
+/** A class of ordinary packets between two places. */
+export interface ClassOfPair {
+  readonly from: string;
+  readonly to: string;
+  readonly packetClass: PacketClass;
+}
+
+/** The classes of ordinary packets, a client's from the sender's own address, that the rule at this position decides. */
+export function classesInto(estate: Estate, position: Position): ClassOfPair[] {
+  return everyPair(estate).flatMap(({ from, to }) =>
+    classesOf(estate, from.id, to.id, { sport: CLIENT_PORT })
+      .filter(({ decision }) => decides(decision, position))
+      .map((packetClass) => ({ from: from.id, to: to.id, packetClass })),
+  );
 }
 
 interface Pair {

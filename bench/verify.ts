@@ -6,10 +6,12 @@ import { fileURLToPath } from "node:url";
 import type { Run } from "../audit/run.ts";
 
 /* How long `phx verify` takes on the reference estate after set-up, how long its converge, and how that compares with
-   starting Node once on the same machine. Argument: how many runs (default 5). Prints minimum, median and maximum. */
+   starting Node once on the same machine. Arguments: how many runs (default 5); `--exhaustive` to ask every flow of every
+   pair, which takes minutes. Prints minimum, median and maximum. */
 
 const PHX = fileURLToPath(new URL("../phx", import.meta.url));
-const runs = Number(process.argv[2] ?? 5);
+const runs = Number(process.argv.slice(2).find((word) => /^\d+$/.test(word)) ?? 5);
+const flags = process.argv.includes("--exhaustive") ? ["--exhaustive"] : [];
 const out = mkdtempSync(join(tmpdir(), "phx-bench-"));
 
 function timed(program: string, args: string[]): number {
@@ -33,7 +35,7 @@ try {
   timed(PHX, ["setup"]);
   const anchors = Array.from({ length: runs }, () => timed(process.execPath, ["-e", ""]));
   const anchor = anchors.toSorted((a, b) => a - b)[Math.floor(runs / 2)] ?? 1;
-  const whole = Array.from({ length: runs }, () => timed(PHX, ["verify"]));
+  const whole = Array.from({ length: runs }, () => timed(PHX, ["verify", ...flags]));
   const written = readdirSync(out).map(
     (name) => JSON.parse(readFileSync(join(out, name, "run.json"), "utf8")) as Run,
   );
@@ -42,6 +44,9 @@ try {
   console.log(
     `minimum / median / maximum of ${runs} runs; the anchor is one start of Node, ${anchor.toFixed(0)} ms`,
   );
+  const [flows] = written.flatMap((run) => run.flows ?? []);
+  if (flows)
+    console.log(`${flows.asked.toLocaleString("en")} of ${flows.of.toLocaleString("en")} flows a run`);
   print("phx verify, whole command", whole, anchor);
   print("its converge", of("converge"), anchor);
   print("its set-up", of("set up"), anchor);

@@ -42,7 +42,7 @@ export function flowOf(values: FlowValues, from: Vantage, to: Vantage): Flow {
     ...icmpOf(values, proto, family),
     ...stateOf(values.state),
     ...flagsOf(values.flags, proto),
-    ...macOf(values.mac),
+    ...(values.mac === undefined ? {} : { sourceMac: macAddress("explain", values.mac) }),
   };
 }
 
@@ -94,14 +94,15 @@ function portsOf({ port, sport, proto }: FlowValues, number: Flow["proto"]): Pic
     throw wrong("a port only with tcp, udp, sctp, dccp or udplite", `--proto ${proto}`);
   if (!has) return {};
   if (port === undefined) throw wrong(`--port PORT with ${proto ?? "tcp"}`, "none");
-  const from = sport === undefined ? {} : { sport: portOf("--sport", sport) };
-  return { dport: portOf("--port", port), ...from };
+  const from = sport === undefined ? {} : { sport: portNumber("explain", "--sport", sport) };
+  return { dport: portNumber("explain", "--port", port), ...from };
 }
 
-function portOf(flag: string, text: string): number {
+/** A port by its number or its name. @throws HarnessError (usage) */
+export function portNumber(verb: string, flag: string, text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : servicePort(text.toLowerCase());
   if (port !== undefined && port <= 65_535) return port;
-  throw wrong(`${flag} to be a number from 0 to 65535, or a name of /etc/services`, text);
+  throw usage(verb, `${flag} to be a number from 0 to 65535, or a name of /etc/services`, text);
 }
 
 /** `8`, `3/1`, or a name that iptables has for that family. */
@@ -135,20 +136,25 @@ type TcpFlag = keyof typeof FLAG;
 function flagsOf(text: string | undefined, proto: Flow["proto"]): Pick<Flow, "flags"> {
   if (text === undefined) return {};
   if (proto !== "tcp") throw wrong("--flags only with --proto tcp", text);
+  return { flags: tcpFlags("explain", text) };
+}
+
+/** Flags of TCP by their names. @throws HarnessError (usage) */
+export function tcpFlags(verb: string, text: string): TcpFlag[] {
   const words = text.toLowerCase() === "none" ? [] : text.toUpperCase().split(",");
-  if (words.every(isFlag)) return { flags: words };
-  throw wrong(`--flags to be a comma list of ${Object.keys(FLAG).join(", ")}, or none`, text);
+  if (words.every(isFlag)) return words;
+  throw usage(verb, `--flags to be a comma list of ${Object.keys(FLAG).join(", ")}, or none`, text);
 }
 
 function isFlag(word: string): word is TcpFlag {
   return Object.hasOwn(FLAG, word);
 }
 
-function macOf(text: string | undefined): Pick<Flow, "sourceMac"> {
-  if (text === undefined) return {};
+/** In lower case, with colons. @throws HarnessError (usage) */
+export function macAddress(verb: string, text: string): string {
   if (/^[\da-f]{2}([:-])(?:[\da-f]{2}\1){4}[\da-f]{2}$/i.test(text))
-    return { sourceMac: text.toLowerCase().replaceAll("-", ":") };
-  throw wrong("--mac to be a MAC address, e.g. 52:54:00:67:89:b3", text);
+    return text.toLowerCase().replaceAll("-", ":");
+  throw usage(verb, "--mac to be a MAC address, e.g. 52:54:00:67:89:b3", text);
 }
 
 function wrong(expected: string, actual: string) {

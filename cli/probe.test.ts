@@ -29,13 +29,36 @@ function phx(...args: string[]) {
 }
 
 /** Probes and reads the run that came of it. */
-function probe(controls: string): { status: number | null; run: Run; said: string } {
+function probe(controls: string): { status: number | null; run: Run; said: string; folder: string } {
   const known = new Set(readdirSync(out));
   const { status, stdout, stderr } = phx("probe", NAME, "--controls", controls);
   const fresh = readdirSync(out).find((name) => !known.has(name));
   assert.ok(fresh, `no run was written: ${stdout}${stderr}`);
-  return { status, run: JSON.parse(readFileSync(join(out, fresh, "run.json"), "utf8")) as Run, said: stdout };
+  const folder = join(out, fresh);
+  const run = JSON.parse(readFileSync(join(folder, "run.json"), "utf8")) as Run;
+  return { status, run, said: stdout, folder };
 }
+
+function checksOf({ findings }: Run, id: string) {
+  return findings.find(({ control }) => control === id)?.checks ?? [];
+}
+
+/** Frames of a capture file of Ethernet, pcap-savefile(5). */
+function framesIn(file: string): Buffer[] {
+  const bytes = readFileSync(file);
+  assert.deepEqual([bytes.readUInt32LE(0), bytes.readUInt32LE(20)], [0xa1b2c3d4, 1]);
+  const frames: Buffer[] = [];
+  for (let at = 24; at < bytes.length; at += 16 + bytes.readUInt32LE(at + 8))
+    frames.push(bytes.subarray(at + 16, at + 16 + bytes.readUInt32LE(at + 8)));
+  return frames;
+}
+
+/** Of an IPv4 frame without options: protocol, destination and its port. */
+function aimOf(frame: Buffer): string {
+  return `${frame.readUInt8(23)} ${[...frame.subarray(30, 34)].join(".")}:${frame.readUInt16BE(36)}`;
+}
+
+const captures = (folder: string) => readdirSync(folder).filter((name) => name.endsWith(".pcap"));
 
 function resultOf({ findings }: Run, id: string): string {
   return findings.find(({ control }) => control === id)?.result ?? "none";
@@ -105,8 +128,10 @@ describe("a standing lab that is not what its files say", () => {
   });
 
   test("as converged it is conformant, and what needs a converge is out of scope", () => {
-    const { status, run: judged } = probe("CFG,RTE,PKI-001,DNS-003,FW-002");
+    const { status, run: judged, folder } = probe("CFG,RTE,PKI-001,DNS-003,FW-002");
     assert.equal(status, 0);
+    assert.deepEqual(captures(folder), []);
+    assert.doesNotMatch(JSON.stringify(judged.findings), /"suspect"|"trace"/);
     const selected = judged.controls.filter(({ scope }) => scope === "selected").map(({ id }) => id);
     assert.deepEqual(
       judged.findings.map(({ control }) => control),
@@ -128,8 +153,37 @@ describe("a standing lab that is not what its files say", () => {
       "-j",
       "ACCEPT",
     ]);
-    const { status, run: judged } = probe("FW-002,FW-003");
+    const { status, run: judged, folder } = probe("FW-002,FW-003");
     assert.equal(status, 1);
+    const leak = checksOf(judged, "FW-002").find(({ result }) => result === "fail");
+    assert.equal(leak?.suspect?.key, "tcp/8000");
+    assert.match(
+      leak?.suspect?.path.at(-1) ?? "",
+      /into guest 801: drop, by default policy DROP .* chain veth801i0-IN/,
+    );
+    assert.match(leak?.trace?.flow ?? "", /^wan > 801 tcp\/8000$/);
+    assert.equal(leak?.trace?.outcome, "no-listener");
+    const opened = leak?.trace?.counters.find(
+      ({ chain, rule }) => chain === "veth801i0-IN" && /--dport 8000 -j ACCEPT/.test(rule),
+    );
+    assert.ok(opened && opened.after > opened.before);
+    const files = leak?.trace?.frames ?? [];
+    for (const device of [
+      "wan-eth0",
+      "gateway-wan0",
+      "host-eth0",
+      "host-fwpr801p0",
+      "host-veth801i0",
+      "801-eth0",
+    ])
+      assert.ok(files.includes(`wan-801-tcp-8000.${device}.pcap`), `${device} of ${files.join(" ")}`);
+    for (const file of files)
+      assert.ok(
+        framesIn(join(folder, file)).some((frame) => aimOf(frame) === "6 10.0.0.141:8000"),
+        file,
+      );
+    const page = readFileSync(join(folder, "report.html"), "utf8");
+    assert.ok(page.includes('<a href="./wan-801-tcp-8000.801-eth0.pcap">'));
     assert.equal(resultOf(judged, "FW-003"), "fail");
     assert.equal(resultOf(judged, "FW-002"), "fail");
     assert.match(
@@ -239,8 +293,17 @@ describe("a standing lab that is not what its files say", () => {
   test("packets lost where no rule of the firewall counts them: could not tell, never a pass, and no hang", async () => {
     const loss = ["FORWARD", "-d", "10.0.0.142", "-p", "udp", "-j", "DROP"];
     await run(lab, "host", ["iptables-legacy", "-t", "mangle", "-I", ...loss]);
-    const { status, run: judged } = probe("FW-002,SEG-001");
+    const { status, run: judged, folder } = probe("FW-002,SEG-001");
     assert.equal(status, 4);
+    const dark = checksOf(judged, "FW-002").find(({ title }) => title.startsWith("guest 802 "));
+    assert.match(dark?.suspect?.key ?? "", /^udp\/\d+$/);
+    assert.equal(dark?.trace?.outcome, "unknown");
+    const files = dark?.trace?.frames ?? [];
+    assert.ok(files.length > 0 && !files.some((file) => file.includes(".802-eth0.")), files.join(" "));
+    assert.deepEqual(
+      files.toSorted(),
+      captures(folder).filter((file) => files.includes(file)),
+    );
     assert.equal(resultOf(judged, "FW-002"), "inconclusive");
     assert.equal(resultOf(judged, "SEG-001"), "inconclusive");
     await run(lab, "host", ["iptables-legacy", "-t", "mangle", "-D", ...loss]);

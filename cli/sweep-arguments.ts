@@ -1,14 +1,16 @@
 import { sweep as sample } from "../audit/sweep.ts";
 import type { HarnessError } from "../errors.ts";
 import type { Estate } from "../policy/estate.ts";
-import { parseIp } from "../policy/ip.ts";
-import { protocolNumber } from "../policy/names.ts";
-import { ICMP, TCP, UDP } from "../policy/packet.ts";
+import { type Family, parseIp } from "../policy/ip.ts";
+import { flagBits } from "../policy/packet.ts";
 import { addressOf, places } from "../policy/place.ts";
 import { nodeOf } from "../policy/proxmox/node.ts";
-import { type FlowKey, foldFlowKeys } from "../probes/flow-key.ts";
+import { foldFlowKeys } from "../probes/flow-key.ts";
 import type { PacketProbe } from "../probes/probe.ts";
 import { usage } from "./arguments.ts";
+import { macAddress, portNumber, tcpFlags } from "./flow-arguments.ts";
+import { ip6Of } from "./sweep-ip6.ts";
+import { havePorts, keysOf, type KeyValues } from "./sweep-keys.ts";
 import { describeVantage, type Vantage, vantageOf, vantagesOfEstate } from "./vantage.ts";
 
 const TEXT = { type: "string" } as const;
@@ -23,47 +25,95 @@ export const SWEEP_OPTIONS = {
   ports: TEXT,
   proto: TEXT,
   source: TEXT,
+  ipv6: YES,
+  sport: TEXT,
+  flags: TEXT,
+  mac: TEXT,
 } as const;
 
-export interface SweepValues {
+export interface SweepValues extends KeyValues {
   readonly from?: string | undefined;
   readonly to?: string | undefined;
   readonly all?: boolean | undefined;
   readonly sample?: boolean | undefined;
-  readonly ports?: string | undefined;
-  readonly proto?: string | undefined;
   readonly source?: string | undefined;
+  readonly ipv6?: boolean | undefined;
+  readonly sport?: string | undefined;
+  readonly mac?: string | undefined;
 }
 
 /** One ordered pair and the flows that are asked of it. */
 export type SweepPair = Omit<PacketProbe, "kind">;
 
-/** Throws `usage` for flags that exclude each other, before any file is read. */
-export function requireSense({ from, to, all, sample: isSample, ports, proto, source }: SweepValues): void {
-  if (all && (from ?? to ?? source) !== undefined)
-    throw wrong("--all alone: it is every pair, each from its own address", "--from, --to or --source too");
+/** Throws `usage` for flags that exclude each other or say nothing, before any file is read. */
+export function requireSense(values: SweepValues): void {
+  const { from, to, all, sample: isSample, ports, proto, source, mac } = values;
+  if (all && (from ?? to ?? source ?? mac) !== undefined)
+    throw wrong(
+      "--all alone: it is every pair, each with its own addresses",
+      "--from, --to, --source or --mac too",
+    );
   if (!all && (from === undefined || to === undefined))
     throw wrong("--from PLACE --to PLACE, or --all", from === undefined ? "no --from" : "no --to");
-  if (isSample && (ports ?? proto) !== undefined)
-    throw wrong("--sample alone: it has ports and protocols of its own", "--ports or --proto too");
-  keysOf({ ports, proto });
+  if (isSample && (ports ?? proto ?? values.flags ?? values.sport) !== undefined)
+    throw wrong(
+      "--sample alone: it has ports and protocols of its own",
+      "--ports, --proto, --flags or --sport too",
+    );
+  const family = familyOf(values);
+  if (isSample && family === 6)
+    throw wrong("--sample over IPv4: classes are those of declared addresses", "IPv6");
+  const keys = keysOf(values, family);
+  const { sport } = chosenOf(values);
+  if (sport !== undefined && !havePorts(keys)) throw wrong("--sport only with ports", `--proto ${proto}`);
 }
 
 /** The pairs that the flags ask for, each with its flows. @throws HarnessError (usage) */
 export function pairsOf(estate: Estate, values: SweepValues): SweepPair[] {
-  const full = keysOf(values);
+  const family = familyOf(values);
+  const full = keysOf(values, family);
+  const ownOf = (id: string) => (family === 4 ? addressOf(estate, id) : ip6Of(estate, id));
   const pair = (from: string, to: string): SweepPair => {
-    const source = values.source === undefined ? addressOf(estate, from) : sourceOf(values.source);
+    const own = ownOf(from);
+    const [source, dest] = [values.source ?? own, ownOf(to)];
+    if (source === undefined || dest === undefined || own === undefined)
+      throw wrong(
+        "two places with IPv6: no file says how it would come in from the internet",
+        `${from} and ${to}`,
+      );
     const keys = values.sample ? foldFlowKeys(sample(estate, from, to).keys) : full;
-    const forged = source !== addressOf(estate, from);
-    return { id: `sweep ${from} > ${to}`, from, to, source, dest: addressOf(estate, to), forged, keys };
+    const id = `sweep ${from} > ${to}`;
+    return { id, from, to, source, dest, forged: source !== own, keys, ...chosenOf(values) };
   };
-  if (values.all) return allPairs(estate).map(([from, to]) => pair(from, to));
+  if (values.all) {
+    const all = allPairs(estate).filter(([from]) => ownOf(from) !== undefined);
+    return all.map(([from, to]) => pair(from, to));
+  }
   const all = vantagesOfEstate(estate, nodeOf(estate));
   const from = vantageOf("sweep", all, "--from", values.from ?? "");
   const to = destinationOf(all, values.to ?? "");
   if (from.id === to.id) throw wrong("--from and --to to be two places", `${from.id} and ${to.id}`);
+  if (values.mac !== undefined && from.id === "host")
+    throw wrong("--mac from any place but the host, which sends from its own", `--mac ${values.mac}`);
   return [pair(from.id, to.id)];
+}
+
+/** What a packet has beside its addresses, where it is not as an ordinary first packet's. */
+function chosenOf({ sport, flags, mac }: SweepValues): Pick<SweepPair, "sport" | "flags" | "sourceMac"> {
+  return {
+    ...(sport === undefined ? {} : { sport: portNumber("sweep", "--sport", sport) }),
+    ...(flags === undefined ? {} : { flags: flagBits(tcpFlags("sweep", flags)) }),
+    ...(mac === undefined ? {} : { sourceMac: macAddress("sweep", mac) }),
+  };
+}
+
+/** That of the source, where one is given. */
+function familyOf({ source, ipv6 }: SweepValues): Family {
+  const given = source === undefined ? undefined : parseIp(source)?.family;
+  if (source !== undefined && given === undefined)
+    throw wrong("--source to be an IPv4 or IPv6 address", source);
+  if (ipv6 && given === 4) throw wrong("--source to be an IPv6 address, with --ipv6", String(source));
+  return ipv6 ? 6 : (given ?? 4);
 }
 
 function allPairs(estate: Estate): [string, string][] {
@@ -84,67 +134,6 @@ function destinationOf(all: readonly Vantage[], word: string): Vantage {
   if (!isOutside) return vantageOf("sweep", inside, "--to", word);
   const listed = inside.map(describeVantage).join(", ");
   throw wrong(`--to to be inside the lab, one of ${listed}`, `${word}, which is outside`);
-}
-
-function sourceOf(text: string): string {
-  if (parseIp(text)?.family === 4) return text;
-  throw wrong("--source to be an IPv4 address", text);
-}
-
-/** Protocols of which a packet names a port that no flow key has: sctp, dccp, udplite. */
-const OTHER_PORTS: ReadonlySet<number> = new Set([33, 132, 136]);
-const EVERY_NUMBER = Array.from({ length: 256 }, (_, number) => number);
-const ALL_PORTS = "1-65535";
-const EVERYTHING = "tcp,udp,icmp,ip";
-
-function keysOf({ ports, proto }: Pick<SweepValues, "ports" | "proto">): FlowKey[] {
-  const words = (proto ?? (ports === undefined ? EVERYTHING : "tcp,udp"))
-    .split(",")
-    .map((word) => word.trim());
-  const protocols = words.flatMap(protocolsOf);
-  if (ports !== undefined && !protocols.some(hasPorts))
-    throw wrong("--ports only with tcp or udp", `--proto ${proto}`);
-  const ranges = rangesOf(ports ?? ALL_PORTS);
-  return foldFlowKeys(protocols.flatMap((each) => keysOfProtocol(each, ranges)));
-}
-
-function hasPorts(protocol: number): boolean {
-  return protocol === TCP || protocol === UDP;
-}
-
-/** `ip` is all protocols that have neither ports nor types. */
-function protocolsOf(word: string): readonly number[] {
-  if (word === "ip") return EVERY_NUMBER.filter((each) => isPlain(each));
-  const number = /^\d{1,3}$/.test(word) ? Number(word) : protocolNumber(word.toLowerCase());
-  if (number === undefined || number > 255)
-    throw wrong(
-      "--proto to be a comma list of tcp, udp, icmp, ip, other names of /etc/protocols or numbers from 0 to 255",
-      JSON.stringify(word),
-    );
-  if (OTHER_PORTS.has(number)) throw wrong("--proto to name no protocol with ports but tcp and udp", word);
-  return [number];
-}
-
-function isPlain(number: number): boolean {
-  return !hasPorts(number) && number !== ICMP && !OTHER_PORTS.has(number);
-}
-
-function keysOfProtocol(protocol: number, ranges: readonly string[]): FlowKey[] {
-  if (protocol === TCP) return ranges.map((range) => `tcp/${range}`);
-  if (protocol === UDP) return ranges.map((range) => `udp/${range}`);
-  return protocol === ICMP ? ["icmp/0-255"] : [`ip/${protocol}`];
-}
-
-/** `1-1024,8006`. */
-function rangesOf(text: string): string[] {
-  return text.split(",").map((part) => {
-    const [, first = "", last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part.trim()) ?? [];
-    if (first === "") throw wrong("--ports to be a list such as 1-1024,8006", JSON.stringify(text));
-    for (const port of [first, last].map(Number))
-      if (port < 1 || port > 65_535) throw wrong("--ports to be from 1 to 65535", part.trim());
-    if (Number(first) > Number(last)) throw wrong("--ports to run from the lower to the higher", part.trim());
-    return `${Number(first)}-${Number(last)}`;
-  });
 }
 
 function wrong(expected: string, actual: string): HarnessError {

@@ -1,14 +1,14 @@
 import { agreementOf } from "../audit/agreement.ts";
-import { forgetFlows } from "../lab/conntrack.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { Estate } from "../policy/estate.ts";
 import { places } from "../policy/place.ts";
 import { countFlows, expandFlowKeys } from "../probes/flow-key.ts";
-import { addressBytes, protocolOf } from "../probes/frame.ts";
+import { isIp6 } from "../probes/frame.ts";
 import type { PacketObservation } from "../probes/observation.ts";
 import { PacketEngine } from "../probes/packets.ts";
 import type { PacketProbe } from "../probes/probe.ts";
 import { record } from "../probes/recorder.ts";
+import { forgetReverse } from "../probes/reverse.ts";
 import type { SweepPair } from "./sweep-arguments.ts";
 import { writeEvidence } from "./sweep-evidence.ts";
 import { Parts } from "./sweep-parts.ts";
@@ -48,7 +48,7 @@ export class Sweeper implements Disposable {
 
   /** Asks all flows of a pair, a part at a time; `onPart` hears how many were asked each time. */
   async sweep(pair: SweepPair, onPart: (flows: number) => void): Promise<PairResult> {
-    this.#forgetReverse(pair);
+    forgetReverse(this.#lab, { kind: "packets", ...pair });
     const tally = new PairTally(pair);
     const parts = new Parts(pair.keys);
     for (let keys = parts.next(); keys && !this.#interrupted.aborted; keys = parts.next()) {
@@ -56,24 +56,12 @@ export class Sweeper implements Disposable {
       const seen = await this.#observe({ kind: "packets", ...pair, keys });
       if (seen === undefined) break;
       const durationMs = performance.now() - since;
-      tally.add(seen, agreementOf(this.#estate, seen), durationMs);
+      tally.add(seen, agreementOf(this.#estate, seen, pair), durationMs);
       parts.took(performance.now() - since);
       onPart(countFlows(keys));
       await new Promise((resolve) => setImmediate(resolve));
     }
     return this.#traced(pair, tally.result());
-  }
-
-  /**
-   * What a sender let out is tracked though its destination dropped it: the destination's own packet would pass as its
-   * answer. Of tcp and udp the ports tell the two apart; other protocols have none.
-   */
-  #forgetReverse({ source, dest, keys }: SweepPair): void {
-    const protocols = expandFlowKeys(keys.filter((key) => key.startsWith("ip/"))).map((key) =>
-      protocolOf(key),
-    );
-    const ends = { source: addressBytes(dest), dest: addressBytes(source) };
-    for (const protocol of protocols) forgetFlows(this.#lab, "host", { ...ends, protocol });
   }
 
   /** Sends a flow of each disagreement once more, to name the live lines that took it. */
@@ -90,7 +78,7 @@ export class Sweeper implements Disposable {
     const [key = "tcp/1"] = expandFlowKeys(differing.keys.slice(0, 1));
     const probe: PacketProbe = { kind: "packets", ...pair, keys: [key] };
     const send = () => this.#observe(probe);
-    const live = await liveLines(this.#lab, send);
+    const live = await liveLines(this.#lab, isIp6(pair.dest) ? 6 : 4, send);
     if (this.#evidence === undefined) return { ...differing, live };
     const frames = writeEvidence(this.#evidence, pair, key, await record(this.#lab, probe, send));
     return { ...differing, live, frames };
@@ -105,12 +93,6 @@ export class Sweeper implements Disposable {
       if (this.#interrupted.aborted) return undefined;
       throw error;
     });
-    const seen = await Promise.race([observing, this.#grace]);
-    // An engine loses patience with a path that loses packets: the next part gets one that has it still.
-    if (seen?.outcomes.unknown && !this.#interrupted.aborted) {
-      this.#engine.close();
-      this.#engine = undefined;
-    }
-    return seen;
+    return Promise.race([observing, this.#grace]);
   }
 }

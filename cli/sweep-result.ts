@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Agreement, ChainCount } from "../audit/agreement.ts";
 import { EXIT } from "../errors.ts";
 import { describeDecider, explainHop } from "../policy/explain.ts";
+import { flagNames } from "../policy/packet.ts";
 import { countFlows, FlowKey, foldFlowKeys } from "../probes/flow-key.ts";
 import { Account, type PacketObservation, PacketOutcome, Refusal } from "../probes/observation.ts";
 import type { SweepPair } from "./sweep-arguments.ts";
@@ -33,6 +34,10 @@ export const PairResult = z.object({
   source: z.string(),
   dest: z.string(),
   forged: z.boolean(),
+  /** What was chosen: the source port, flags of TCP, the source MAC. */
+  sport: Count.optional(),
+  flags: z.array(z.string()).optional(),
+  sourceMac: z.string().optional(),
   flows: Flows,
   durationMs: z.number().nonnegative(),
   outcomes: z.partialRecord(PacketOutcome, z.array(FlowKey)),
@@ -101,13 +106,16 @@ export class PairTally {
   }
 
   result(): PairResult {
-    const { from, to, source, dest, forged, keys } = this.#pair;
+    const { from, to, source, dest, forged, keys, sport, flags, sourceMac } = this.#pair;
     return {
       from,
       to,
       source,
       dest,
       forged,
+      ...(sport === undefined ? {} : { sport }),
+      ...(flags === undefined ? {} : { flags: flagNames(flags) }),
+      ...(sourceMac === undefined ? {} : { sourceMac }),
       flows: { asked: this.#asked, of: countFlows(keys) },
       durationMs: this.#durationMs,
       outcomes: Object.fromEntries(this.#outcomes),

@@ -25,9 +25,18 @@ export function pairText(pair: PairResult): string {
 }
 
 /** The pair's addresses, and how many of its flows were asked. */
-export function askedText({ from, to, source, dest, forged, flows, durationMs }: PairResult): string {
+export function askedText(pair: PairResult): string {
+  const { from, to, source, dest, forged, flows, durationMs } = pair;
   const asked = `${count(flows.asked)} of ${count(flows.of)} flows asked`;
-  return `${from} > ${to} (${source}${forged ? ", forged," : ""} > ${dest}): ${asked}, ${seconds(durationMs)}`;
+  return `${from} > ${to} (${source}${forged ? ", forged," : ""} > ${dest}${chosenText(pair)}): ${asked}, ${seconds(durationMs)}`;
+}
+
+function chosenText({ sport, flags, sourceMac }: PairResult): string {
+  return [
+    ...(sport === undefined ? [] : [`, from port ${sport}`]),
+    ...(flags === undefined ? [] : [`, flags ${flags.join(",") || "none"}`]),
+    ...(sourceMac === undefined ? [] : [`, source MAC ${sourceMac}`]),
+  ].join("");
 }
 
 function outcomeLines(

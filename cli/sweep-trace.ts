@@ -6,8 +6,8 @@ const TERMINAL = /-j (?:ACCEPT|DROP|REJECT)\b/;
 const ANSWERS = /--ctstate RELATED,ESTABLISHED/;
 
 /** Lines of the node's live table that ended a packet's way while `send` ran, as `CHAIN RULE`, in the table's order. */
-export async function liveLines(lab: Lab, send: () => Promise<unknown>): Promise<string[]> {
-  const node = new FilterCounters(lab, "host");
+export async function liveLines(lab: Lab, family: 4 | 6, send: () => Promise<unknown>): Promise<string[]> {
+  const node = new FilterCounters(lab, "host", family);
   const before = await node.read();
   await send();
   const after = await node.read();

@@ -5,6 +5,7 @@ import { Meter } from "./progress.ts";
 import { setupNetwork } from "./setup.ts";
 import { pairsOf, requireSense, SWEEP_OPTIONS, type SweepPair } from "./sweep-arguments.ts";
 import { makeEvidenceFolder } from "./sweep-evidence.ts";
+import { needsNode6, openIp6, refuseNode6 } from "./sweep-ip6.ts";
 import { type SweepLab, subjectOf, takeLab } from "./sweep-lab.ts";
 import { Sweeper } from "./sweep-pair.ts";
 import { type PairResult, sweepResult } from "./sweep-result.ts";
@@ -13,9 +14,8 @@ import { askedText, pairText, verdictText } from "./sweep-text.ts";
 export const help = `usage: phx sweep [LAB|DIR] --from PLACE --to PLACE [flags]
        phx sweep [LAB|DIR] --all [--sample] [flags]
 
-Sends a packet to every TCP and UDP port, of every ICMP type and of every IP protocol that has neither, says what became
-of each with the counts that prove it, and holds that against the model's decision, port by port. Nothing is concluded
-from silence: what is not accounted for is unknown. Needs root. Ctrl-C ends it early with what was asked so far.
+Sends a packet to every TCP and UDP port, of every ICMP type and of every other IP protocol, says what became of each with the counts that prove it, and holds that against the model's decision, port by port. Nothing is concluded
+from silence: what is not accounted for is unknown. Needs root. Ctrl-C or SIGTERM ends it early with what was asked so far.
 
   LAB|DIR           a standing lab, or a folder with Phoenix files: where no lab of it stands, its network without servers
                     is built for the sweep and destroyed after (default: the only lab left standing, else the reference
@@ -28,9 +28,15 @@ flags:
   --sample          only representatives: of each class of ports that the files tell apart both ends and one within, and
                     the ports that they or the usual mistakes name
   --ports LIST      1-1024,8006
-  --proto LIST      tcp, udp, icmp, ip (all protocols without ports or types), another name or number (default: all;
-                    with --ports tcp,udp)
-  --source ADDRESS  IPv4, forged where it is not the sender's own; no packet leaves the lab
+  --proto LIST      tcp, udp, sctp, dccp, udplite, icmp, ip (all protocols without ports or types, and one packet to port
+                    0 of sctp, dccp and udplite each), another name or number (default: tcp,udp,icmp,ip; with --ports
+                    tcp,udp)
+  --source ADDRESS  forged where it is not the sender's own; of IPv6 as with --ipv6. No packet leaves the lab
+  --ipv6            between addresses of IPv6 that are made up for the sweep, since the files declare none: 2001:db8:: with
+                    the declared one at its end. What rules without addresses let in is let in there too. Without wan
+  --sport PORT      source port (default: one that no server uses)
+  --flags LIST      TCP flags, e.g. SYN,ACK, or none (default: SYN)
+  --mac MAC         source MAC (default: the sending NIC's)
   --evidence DIR    of what differs the frames of one flow, as they passed each device: a .pcap file each
   --json            the whole result as JSON
   --help            this text
@@ -52,10 +58,12 @@ export async function run(args: string[]): Promise<number> {
   requireSense(values);
   const subject = subjectOf(positionals[0]);
   const pairs = pairsOf(subject.estate, values);
+  if (subject.standing && needsNode6(pairs)) refuseNode6(subject.standing);
   await setupNetwork();
   const evidence = values.evidence === undefined ? undefined : makeEvidenceFolder(values.evidence);
   const interrupted = new AbortController();
   await using taken = await takeLab(subject, tellAside);
+  if (needsNode6(pairs)) await openIp6(taken.lab, subject.estate);
   using _handler = onInterrupt(() => interrupted.abort());
   const wanted = pairs.reduce((sum, { keys }) => sum + countFlows(keys), 0);
   const meter = new Meter("sweep", wanted, "packets");
@@ -99,17 +107,26 @@ function labText({ lab, isStanding }: SweepLab): string {
   return isStanding ? `lab ${lab.name}` : "a lab built for the sweep";
 }
 
-/** Ctrl-C once: the sweep ends with what it has. Twice: at once, as with every other verb. */
+const STOPPING = ["SIGINT", "SIGTERM"] as const;
+
+/** Ctrl-C or SIGTERM once, or nobody left who reads: the sweep ends with what it has. A second signal: at once. */
 function onInterrupt(stop: () => void): Disposable {
-  const others = process.listeners("SIGINT");
+  const others = new Map(STOPPING.map((signal) => [signal, process.listeners(signal)]));
   const restore = () => {
-    process.removeAllListeners("SIGINT");
-    for (const other of others) process.once("SIGINT", other);
+    process.stdout.off("error", stop);
+    for (const [signal, listeners] of others) {
+      process.removeAllListeners(signal);
+      for (const other of listeners) process.once(signal, other);
+    }
   };
-  process.removeAllListeners("SIGINT");
-  process.once("SIGINT", () => {
+  const once = () => {
     restore();
     stop();
-  });
+  };
+  process.stdout.once("error", stop);
+  for (const signal of STOPPING) {
+    process.removeAllListeners(signal);
+    process.once(signal, once);
+  }
   return { [Symbol.dispose]: restore };
 }

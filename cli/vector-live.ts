@@ -7,6 +7,7 @@ import type { Flow } from "../policy/flow.ts";
 import { EPHEMERAL_PORT } from "../policy/packet.ts";
 import type { Node } from "../policy/proxmox/node.ts";
 import type { ReadVector, Worlds } from "../policy/vector-file.ts";
+import type { FlowKey } from "../probes/flow-key.ts";
 import { Rig } from "../probes/rig.ts";
 import type { RigOutcome, RigPacket } from "../probes/rig-round.ts";
 
@@ -113,7 +114,7 @@ export function packetOf(flow: Flow): RigPacket {
   return {
     from,
     to,
-    key: typeof proto === "number" ? `ip/${proto}` : `${proto}/${number}`,
+    key: keyOf(proto, number),
     source,
     dest,
     ...(isIcmp ? {} : { sport: sport ?? EPHEMERAL_PORT }),
@@ -123,3 +124,10 @@ export function packetOf(flow: Flow): RigPacket {
 }
 
 const ECHO_REQUEST = 8;
+const WITH_PORTS: Readonly<Record<number, string>> = { 33: "dccp", 132: "sctp", 136: "udplite" };
+
+function keyOf(proto: Flow["proto"], number: number): FlowKey {
+  if (typeof proto !== "number") return `${proto}/${number}`;
+  const name = WITH_PORTS[proto];
+  return name === undefined ? `ip/${proto}` : `${name}/${number}`;
+}

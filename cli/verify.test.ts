@@ -158,19 +158,27 @@ test("a run outside of what was asked is said to be narrowed, never passed", nee
 });
 
 test(
-  "--exhaustive: every port of each pair is asked, and what was asked in full is not sampled",
+  "--exhaustive: every port, type and protocol of each pair is asked, and what was asked in full is not sampled",
   needsRoot,
   async () => {
     const known = runFolders();
-    const { status, stdout, stderr } = await phx(["verify", "--exhaustive", "--controls", "RTE-001"]);
+    const { status, stdout, stderr } = await phx(["verify", "--exhaustive", "--controls", "FW-001"]);
     assert.equal(status, 0, stdout + stderr);
     const run = newRunOf(REFERENCE, known);
     assert.deepEqual(
       run.findings.map(({ control, sampled }) => [control, sampled]),
-      [["RTE-001", undefined]],
+      [["FW-001", undefined]],
     );
     const packets = run.observations.flatMap((seen) => (seen.kind === "packets" ? [seen.sent] : []));
-    assert.deepEqual(packets, Array(places(readEstate(REFERENCE)).length - 1).fill(131_071));
+    const senders = places(readEstate(REFERENCE)).length - 1;
+    assert.deepEqual(packets, Array(senders).fill([131_071, 508]).flat());
+    const asked = senders * (131_071 + 508);
+    assert.deepEqual(run.flows, { asked, of: asked });
+    const flows = asked.toLocaleString("en-US");
+    assert.match(stdout, new RegExp(`^flows +${flows} of ${flows} asked, none unknown$`, "m"));
+    assert.doesNotMatch(stdout, /^rules /m);
+    assert.ok(run.coverage?.some(({ unasked }) => unasked));
+    assert.ok(run.standing.includes("wan > host ip/2"));
     assert.match(run.command, /--exhaustive/);
   },
 );

@@ -14,9 +14,9 @@ missing, as 'phx setup'. Needs root.
 
 flags:
   --controls LIST  controls or families, comma separated: EDGE, RTE-002 (default: all)
-  --exhaustive     ask every TCP and UDP port of each ordered pair (default: every one of the
-                   gateway from the internet; elsewhere of each class of ports that the files tell apart both ends
-                   and one within)
+  --exhaustive     ask every TCP and UDP port, ICMP type and IP protocol of each ordered pair, and every port under each
+                   forged source (default: every port of each destination from the internet; elsewhere of each class
+                   that the files tell apart both ends and one within)
   --keep           leave the lab standing
   --help           this text
 

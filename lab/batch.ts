@@ -1,5 +1,5 @@
 import koffi from "koffi";
-import { call, failed, MSG_DONTWAIT, queueFull } from "./libc.ts";
+import { call, type Called, failed, failedWith, MSG_DONTWAIT, queueFull, sendmmsgBeside } from "./libc.ts";
 
 const MMSGHDR_BYTES = 64;
 const IOVEC_BYTES = 16;
@@ -39,9 +39,11 @@ class Slots {
 export interface Unsent {
   readonly slot: number;
   readonly errno: number;
+  /** It was tried twice: a call that fails amid its messages says only how many went out, and not why the next did not. */
+  readonly isTwice: boolean;
 }
 
-/** How often in a row a full queue is tried again before it counts as an error. */
+/** How often a full queue is tried again before the rest of a batch stays unsent. */
 const QUEUE_FULL_LIMIT = 1_000_000;
 
 /** Messages that are written in place and handed to the kernel many at a time, sendmmsg(2). */
@@ -72,18 +74,77 @@ export class SendBatch extends Slots {
    * Sends slots up to `end`, in order. What the kernel refuses with one of the `expected` errors is told and left out;
    * any other error is thrown.
    */
-  send(fd: number, end: number, expected: ReadonlySet<number>, from = 0): Unsent[] {
-    const unsent: Unsent[] = [];
-    let busy = 0;
-    for (let slot = from; slot < end; ) {
-      const headers = this.headers.subarray(slot * MMSGHDR_BYTES);
-      const sent = call.sendmmsg(fd, headers, Math.min(end - slot, BATCH_SLOTS), 0);
-      const errno = sent > 0 ? 0 : koffi.errno();
-      if (sent > 0) slot += sent;
-      else if (expected.has(errno)) unsent.push({ slot: slot++, errno });
-      else if (!queueFull(errno) || busy++ > QUEUE_FULL_LIMIT) throw failed("sendmmsg");
+  send(fd: number, end: number, expected: ReadonlySet<number>): Unsent[] {
+    return this.#sendRest(fd, new Progress(end, expected));
+  }
+
+  /**
+   * The same on another thread, as far as one call goes: this one may look at what arrives meanwhile, and must leave the
+   * slots alone. What is left then is sent here: a call that ends early ends after each packet that is refused.
+   */
+  async sendBeside(fd: number, end: number, expected: ReadonlySet<number>): Promise<Unsent[]> {
+    const way = new Progress(end, expected);
+    const asked = way.next(BATCH_SLOTS);
+    way.called(asked, await sendmmsgBeside(fd, this.#headersFrom(way.slot), asked));
+    return this.#sendRest(fd, way);
+  }
+
+  /** The same as `send`, a call each: none is tried twice. */
+  sendSingly(fd: number, end: number, expected: ReadonlySet<number>): Unsent[] {
+    return this.#sendRest(fd, new Progress(end, expected), 1);
+  }
+
+  #sendRest(fd: number, way: Progress, most = BATCH_SLOTS): Unsent[] {
+    while (way.isOpen) {
+      const asked = way.next(most);
+      const value = call.sendmmsg(fd, this.#headersFrom(way.slot), asked, 0);
+      way.called(asked, { value, errno: value < 0 ? koffi.errno() : 0 });
     }
-    return unsent;
+    return way.unsent;
+  }
+
+  #headersFrom(slot: number): Buffer {
+    return this.headers.subarray(slot * MMSGHDR_BYTES);
+  }
+}
+
+/** How far a batch has been sent. */
+class Progress {
+  slot = 0;
+  readonly unsent: Unsent[] = [];
+  readonly #end: number;
+  readonly #expected: ReadonlySet<number>;
+  #busy = 0;
+  /** Some went out and the next one did not. */
+  #isAmid = false;
+
+  constructor(end: number, expected: ReadonlySet<number>) {
+    this.#end = end;
+    this.#expected = expected;
+  }
+
+  get isOpen(): boolean {
+    return this.slot < this.#end;
+  }
+
+  /** How many the next call takes. */
+  next(most: number): number {
+    return Math.min(this.#end - this.slot, most);
+  }
+
+  called(asked: number, { value, errno }: Called): void {
+    if (value > 0) {
+      this.#isAmid = value < asked;
+      this.slot += value;
+    } else if (this.#expected.has(errno)) {
+      this.unsent.push({ slot: this.slot++, errno, isTwice: this.#isAmid });
+      this.#isAmid = false;
+    } else if (!queueFull(errno)) throw failedWith("sendmmsg", errno);
+    else if (this.#busy++ > QUEUE_FULL_LIMIT) this.#giveUp(errno);
+  }
+
+  #giveUp(errno: number): void {
+    while (this.isOpen) this.unsent.push({ slot: this.slot++, errno, isTwice: false });
   }
 }
 

@@ -6,7 +6,7 @@ import { labName } from "../fixtures/network-lab.ts";
 import { conntrackFill, flushConntrack, forgetFlows } from "./conntrack.ts";
 import { FilterCounters } from "./filter-counters.ts";
 import { createLab, type Lab } from "./lab.ts";
-import { AF_INET, bindInet, sendAll, SOCK_DGRAM, sockaddrIn, socket } from "./libc.ts";
+import { AF_INET, AF_INET6, bindInet, sendAll, SOCK_DGRAM, sockaddrIn, sockaddrIn6, socket } from "./libc.ts";
 import { within } from "./namespace.ts";
 import { createNamespaces, runBatches } from "./network.ts";
 import { run } from "./process.ts";
@@ -25,9 +25,9 @@ async function withRules(rules: string) {
 }
 
 /** Datagrams to the namespace's own ports, one each. */
-function sendTo(lab: Lab, namespace: string, ports: readonly number[]): void {
+function sendTo(lab: Lab, namespace: string, ports: readonly number[], sport = 40_000): void {
   const fd = within(lab, namespace, () => socket(AF_INET, SOCK_DGRAM, 0));
-  bindInet(fd, "127.0.0.1", 40_000);
+  bindInet(fd, "127.0.0.1", sport);
   for (const port of ports) sendAll(fd, [Buffer.from("x")], [sockaddrIn("127.0.0.1", port)]);
 }
 
@@ -66,6 +66,21 @@ test("counts what lines that drop or reject took, and nothing else", needsRoot, 
   assert.deepEqual(counters.ends(), { drops: 4, rejects: 2 });
 });
 
+test("of IPv6 it forgets all flows, and none of IPv4", needsRoot, async () => {
+  await using owned = await withRules(TRACKING);
+  const { lab } = owned;
+  await run(lab, "one", ["ip6tables-legacy-restore"], TRACKING);
+  sendTo(lab, "one", ACCEPTED);
+  const fd = within(lab, "one", () => socket(AF_INET6, SOCK_DGRAM, 0));
+  const loopback = Buffer.from([...Array<number>(15).fill(0), 1]);
+  const to = sockaddrIn6(loopback);
+  to.writeUInt16BE(9, 2);
+  sendAll(fd, [Buffer.from("x")], [to]);
+  assert.equal(conntrackFill(lab, "one")?.count, 4);
+  forgetFlows(lab, "one", { source: loopback, dest: loopback, protocol: 17, sport: 40_000 });
+  assert.equal(conntrackFill(lab, "one")?.count, 3);
+});
+
 test("forgets one sender's flows and leaves the rest", needsRoot, async () => {
   await using owned = await withRules(TRACKING);
   const { lab } = owned;
@@ -87,3 +102,25 @@ test("forgets one sender's flows and leaves the rest", needsRoot, async () => {
   forgetFlows(lab, "one", { source: local, dest: local, protocol: UDP, sport: 40_000 });
   assert.equal(conntrackFill(lab, "one")?.count, 0);
 });
+
+test(
+  "without a source port it forgets those of all ports, with one those of that port alone",
+  needsRoot,
+  async () => {
+    await using owned = await withRules(TRACKING);
+    const { lab } = owned;
+    const local = Buffer.from([127, 0, 0, 1]);
+    const all = { source: local, dest: local, protocol: 17 };
+    for (const [index, sport] of [40_000, 40_001, 40_002].entries())
+      sendTo(lab, "one", ACCEPTED.slice(index), sport);
+    sendTo(lab, "two", ACCEPTED);
+    assert.equal(conntrackFill(lab, "one")?.count, 6);
+    forgetFlows(lab, "one", { ...all, sport: 40_001 });
+    assert.equal(conntrackFill(lab, "one")?.count, 4);
+    forgetFlows(lab, "one", { ...all, protocol: 6 });
+    forgetFlows(lab, "one", { ...all, dest: Buffer.from([127, 0, 0, 2]) });
+    assert.equal(conntrackFill(lab, "one")?.count, 4);
+    forgetFlows(lab, "one", all);
+    assert.deepEqual([conntrackFill(lab, "one")?.count, conntrackFill(lab, "two")?.count], [0, 3]);
+  },
+);

@@ -8,9 +8,11 @@ const NETLINK_NETFILTER = 12;
 /* linux/netlink.h, linux/netfilter/nfnetlink_conntrack.h: subsystem ctnetlink, message "delete". */
 const IPCTNL_MSG_CT_DELETE = (1 << 8) | 2;
 const NLM_F_REQUEST_ACK = 1 | 4;
+const NFNETLINK_V1 = 1;
 const NLMSG_ERROR = 2;
 const HEADER_BYTES = 16;
 const MESSAGE_BYTES = HEADER_BYTES + 4;
+const ENOENT = 2;
 
 /** Tracked flows of one sender to one destination, from one port or any: addresses as 4 or 16 bytes. */
 export interface TrackedFlows {
@@ -30,14 +32,56 @@ export function flushConntrack(lab: Lab, namespace: string): void {
 
 /**
  * Takes these flows alone out of a namespace's connection table (Linux 5.8 or later): the connections of servers beside
- * them go on. Throws `lab-command`.
+ * them go on. Of IPv6 all flows: the kernel's filter takes equal addresses for different ones
+ * (ctnetlink_filter_match_tuple, Linux 6.18), and no server of a lab speaks it. Throws `lab-command`.
  */
 export function forgetFlows(lab: Lab, namespace: string, flows: TrackedFlows): void {
-  const { source, dest, protocol, sport } = flows;
+  if (familyOf(flows) === AF_INET6) return deleteMatching(lab, namespace, AF_INET6, []);
+  const compared = Buffer.alloc(4);
+  compared.writeUInt32LE(flows.sport === undefined ? COMPARED : COMPARED | COMPARED_SPORT, 0);
+  deleteMatching(lab, namespace, familyOf(flows), [
+    originalTuple(flows),
+    attribute(CTA.filter, [attribute(CTA.filterOriginalFlags, [compared], 0)]),
+  ]);
+}
+
+/**
+ * Takes the one flow that each protocol without ports has between two addresses out of a namespace's connection table. It
+ * is looked up, where `forgetFlows` walks the table for each. Throws `lab-command`.
+ */
+export function forgetPortless(
+  lab: Lab,
+  namespace: string,
+  ends: Pick<TrackedFlows, "source" | "dest">,
+  protocols: readonly number[],
+): void {
+  const fd = within(lab, namespace, () => socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER));
+  try {
+    for (let at = 0; at < protocols.length; at += LOOKED_UP) {
+      const messages = protocols
+        .slice(at, at + LOOKED_UP)
+        .map((protocol) => deletion(familyOf(ends), [originalTuple({ ...ends, protocol })]));
+      sendAll(fd, [Buffer.concat(messages)], [kernelAddress()]);
+      for (const _message of messages) requireDone(statusOf(fd), [0, -ENOENT]);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Messages at a time: the answers to more would not fit a socket's default buffer. */
+const LOOKED_UP = 64;
+
+function familyOf({ source }: Pick<TrackedFlows, "source">): number {
+  return source.length === 4 ? AF_INET : AF_INET6;
+}
+
+/** Both ports are 0 where no other is given, as those of protocols without any are. */
+function originalTuple({ source, dest, protocol, sport = 0 }: TrackedFlows): Buffer {
   const isIp4 = source.length === 4;
   const port = Buffer.alloc(2);
-  port.writeUInt16BE(sport ?? 0, 0);
-  const tuple = [
+  port.writeUInt16BE(sport, 0);
+  return attribute(CTA.tupleOriginal, [
     attribute(CTA.ip, [
       attribute(isIp4 ? CTA.ip4Source : CTA.ip6Source, [source], 0),
       attribute(isIp4 ? CTA.ip4Dest : CTA.ip6Dest, [dest], 0),
@@ -45,13 +89,8 @@ export function forgetFlows(lab: Lab, namespace: string, flows: TrackedFlows): v
     attribute(CTA.proto, [
       attribute(CTA.protoNumber, [Buffer.of(protocol)], 0),
       attribute(CTA.protoSourcePort, [port], 0),
+      attribute(CTA.protoDestPort, [Buffer.alloc(2)], 0),
     ]),
-  ];
-  const compared = Buffer.alloc(4);
-  compared.writeUInt32LE(sport === undefined ? COMPARED : COMPARED | COMPARED_SPORT, 0);
-  deleteMatching(lab, namespace, isIp4 ? AF_INET : AF_INET6, [
-    attribute(CTA.tupleOriginal, tuple),
-    attribute(CTA.filter, [attribute(CTA.filterOriginalFlags, [compared], 0)]),
   ]);
 }
 
@@ -78,6 +117,7 @@ const CTA = {
   ip6Dest: 4,
   protoNumber: 1,
   protoSourcePort: 2,
+  protoDestPort: 3,
   filter: 25,
   filterOriginalFlags: 1,
 } as const;
@@ -99,17 +139,24 @@ function deleteMatching(lab: Lab, namespace: string, family: number, attributes:
   const fd = within(lab, namespace, () => socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER));
   try {
     sendAll(fd, [deletion(family, attributes)], [kernelAddress()]);
-    // The kernel answers before sendmmsg(2) returns.
-    const answer = Buffer.alloc(1024);
-    const length = receive(fd, answer);
-    const isAnswer = length >= MESSAGE_BYTES && answer.readUInt16LE(4) === NLMSG_ERROR;
-    const status = isAnswer ? answer.readInt32LE(HEADER_BYTES) : undefined;
-    if (status === 0) return;
-    const actual = status === undefined ? "none" : `error ${-status}`;
-    throw new HarnessError("lab-command", { subject: "ctnetlink", expected: "an acknowledgement", actual });
+    requireDone(statusOf(fd), [0]);
   } finally {
     closeSync(fd);
   }
+}
+
+/** The kernel answers before sendmmsg(2) returns: 0, or an error number below it. */
+function statusOf(fd: number): number | undefined {
+  const answer = Buffer.alloc(1024);
+  const length = receive(fd, answer);
+  const isAnswer = length >= MESSAGE_BYTES && answer.readUInt16LE(4) === NLMSG_ERROR;
+  return isAnswer ? answer.readInt32LE(HEADER_BYTES) : undefined;
+}
+
+function requireDone(status: number | undefined, good: readonly number[]): void {
+  if (status !== undefined && good.includes(status)) return;
+  const actual = status === undefined ? "none" : `error ${-status}`;
+  throw new HarnessError("lab-command", { subject: "ctnetlink", expected: "an acknowledgement", actual });
 }
 
 function deletion(family: number, attributes: readonly Buffer[]): Buffer {
@@ -118,6 +165,8 @@ function deletion(family: number, attributes: readonly Buffer[]): Buffer {
   message.writeUInt16LE(IPCTNL_MSG_CT_DELETE, 4);
   message.writeUInt16LE(NLM_F_REQUEST_ACK, 6);
   message.writeUInt8(family, HEADER_BYTES);
+  // To version 0 the family says nothing where no flow is named.
+  message.writeUInt8(NFNETLINK_V1, HEADER_BYTES + 1);
   return message;
 }
 

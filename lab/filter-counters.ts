@@ -5,11 +5,14 @@ import { AF_INET, AF_INET6, IPPROTO_RAW, readIp6Option, readIpOption, SOCK_RAW, 
 import { within } from "./namespace.ts";
 import { run } from "./process.ts";
 
-/** A line of a namespace's filter table, as iptables-save(8) prints it, and how many packets matched it. */
+/** A line of a namespace's filter table, as iptables-save(8) prints it, and what matched it. */
 export interface CountedRule {
   readonly chain: string;
   readonly rule: string;
+  /** Packets. */
   readonly count: number;
+  /** Of the packets with their IP headers. */
+  readonly bytes: number;
 }
 
 /* linux/netfilter_ipv4/ip_tables.h, netfilter_ipv6/ip6_tables.h, x86_64 and arm64: struct ipt_getinfo, ipt_get_entries,
@@ -57,7 +60,7 @@ export class FilterCounters {
   async read(): Promise<CountedRule[]> {
     for (;;) {
       const { entries, shape } = this.#entries();
-      if (shape === this.#shape) return entries.map(({ chain, at, count }) => this.#rule(chain, at, count));
+      if (shape === this.#shape) return entries.map((entry) => this.#rule(entry));
       this.#lines = linesOf(await run(this.#lab, this.#namespace, [this.#family.save, "-t", "filter"]));
       // The text and the table are of one moment only where the table is still the same after the text was read.
       if (this.#entries().shape === shape) this.#shape = shape;
@@ -79,10 +82,10 @@ export class FilterCounters {
     return { drops, rejects };
   }
 
-  #rule(chain: string, at: number, count: number): CountedRule {
+  #rule({ chain, at, count, bytes }: Entry): CountedRule {
     const rule = this.#lines.get(chain)?.[at];
     if (rule === undefined) throw new TypeError(`iptables-save shows no rule ${at} in ${chain}`);
-    return { chain, rule, count };
+    return { chain, rule, count, bytes };
   }
 
   #entries(): { entries: Entry[]; shape: string } {
@@ -118,6 +121,7 @@ interface Entry {
   /** Its place in the chain, from 0. */
   readonly at: number;
   readonly count: number;
+  readonly bytes: number;
 }
 
 /* A built-in chain starts at its hook's entry and ends with its policy; a chain of one's own starts after a head whose
@@ -137,12 +141,13 @@ function parse(info: Buffer, table: Buffer, entry: Family["entry"]): { entries: 
       chains.push([]);
     }
     const count = Number(table.readBigUInt64LE(offset + entry.packets));
+    const bytes = Number(table.readBigUInt64LE(offset + entry.packets + 8));
     const end = offset + table.readUInt16LE(offset + entry.next);
     shape
       .update(table.subarray(offset, offset + entry.packets))
       .update(table.subarray(offset + entry.elements, end));
     const rules = chains.at(-1);
-    if (!isHead) rules?.push({ chain, at: rules.length, count });
+    if (!isHead) rules?.push({ chain, at: rules.length, count, bytes });
   }
   return { entries: chains.flatMap((rules) => rules.slice(0, -1)), shape: shape.digest("base64") };
 }

@@ -8,6 +8,8 @@ type Argument = number | string | Buffer | null;
 /** koffi leaves a function's type open; all of these give a number. */
 const bound = (definition: string): ((...given: Argument[]) => number) => libc.func(definition);
 
+const sendmmsg = libc.func("int sendmmsg(int, void *, uint32_t, int)");
+
 /** For this folder alone; `failed` tells what `errno` says after one of them. */
 export const call = {
   setns: bound("int setns(int, int)"),
@@ -15,12 +17,28 @@ export const call = {
   bind: bound("int bind(int, void *, uint32_t)"),
   setsockopt: bound("int setsockopt(int, int, int, void *, uint32_t)"),
   getsockopt: bound("int getsockopt(int, int, int, void *, void *)"),
-  sendmmsg: bound("int sendmmsg(int, void *, uint32_t, int)"),
+  sendmmsg: sendmmsg as (...given: Argument[]) => number,
   recvmmsg: bound("int recvmmsg(int, void *, uint32_t, int, void *)"),
   recv: bound("intptr_t recv(int, _Out_ void *, size_t, int)"),
   flock: bound("int flock(int, int)"),
   ifNameToIndex: bound("uint32_t if_nametoindex(const char *)"),
 };
+
+/** What a call gave back, and errno(3) after it. */
+export interface Called {
+  readonly value: number;
+  readonly errno: number;
+}
+
+/** sendmmsg(2) on another thread: the headers, and all that they point to, must stay as they are until it is done. */
+export function sendmmsgBeside(fd: number, headers: Buffer, count: number): Promise<Called> {
+  return new Promise((resolve, reject) => {
+    sendmmsg.async(fd, headers, count, 0, (error: Error | null, value: number) => {
+      if (error) reject(error);
+      else resolve({ value, errno: value < 0 ? koffi.errno() : 0 });
+    });
+  });
+}
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -58,7 +76,10 @@ function check(value: number, what: string): number {
 
 /** What the last call left in errno(3), as an error. */
 export function failed(what: string): Error {
-  const errno = koffi.errno();
+  return failedWith(what, koffi.errno());
+}
+
+export function failedWith(what: string, errno: number): Error {
   const name = errnoName(errno);
   return Object.assign(new Error(`${what}: ${name}`), { errno, code: name });
 }

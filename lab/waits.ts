@@ -20,6 +20,8 @@ export const BOUND = {
   conservationMs: 2_000,
   /** The same, after one batch of the same probe has reached that bound. */
   conservationAgainMs: 200,
+  /** How long a sum must stay as it is where it did not stand at the first look: what comes slowly passes every number. */
+  conservationStillMs: 25,
   /** One TCP connection: past the first retransmission of a SYN (1 s), so that one lost packet decides nothing. */
   connectMs: 1_600,
   /** One UDP question; it is asked again. */

@@ -5,7 +5,7 @@ import type { Decision, Flow, Place } from "./flow.ts";
 import type { Family } from "./ip.ts";
 import { type Match, matches, type PortSpan } from "./match.ts";
 import { modelOf } from "./model.ts";
-import { EPHEMERAL_PORT, ICMP, ICMPV6, type Packet, packetOf, TCP, UDP } from "./packet.ts";
+import { EPHEMERAL_PORT, ICMP, ICMPV6, type Packet, packetOf, TCP, UDP, UDPLITE } from "./packet.ts";
 import { addressOf } from "./place.ts";
 import { nodeOf } from "./proxmox/node.ts";
 import { sharedPorts } from "./shared-chains.ts";
@@ -150,13 +150,13 @@ function spansOf(proto: ClassProto, match: Match, packet: Packet): readonly Port
 /** ICMP types that conntrack takes for a new flow's first, and the one that a policy lets pass. */
 const TOLD_TYPES = {
   4: [8, 11, 13, 15, 17],
-  6: [1, 2, 3, 128, 130, 131, 132, 133, 134, 135, 136, 137, 139, 143],
+  6: [1, 2, 3, 128, 130, 131, 132, 133, 134, 135, 136, 139, 143, 151, 152],
 };
 
 /** What tells numbers apart beside the lines: conntrack's states, and a packet that is its own reply. */
 function ownSpans(proto: ClassProto, { family, source, dest, sport }: Packet): readonly PortSpan[] {
   // Of these alone the source port is not the destination's, where both ends are one address.
-  const ports = source === dest ? [33, 132, 136] : [];
+  const ports = source === dest ? [33, 132] : [];
   switch (proto) {
     case "tcp":
     case "udp":
@@ -164,7 +164,7 @@ function ownSpans(proto: ClassProto, { family, source, dest, sport }: Packet): r
     case "icmp":
       return TOLD_TYPES[family].map(single);
     case "ip":
-      return [ICMP, TCP, UDP, ICMPV6, ...ports].map(single);
+      return [ICMP, TCP, UDP, ICMPV6, UDPLITE, ...ports].map(single);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Estate } from "./estate.ts";
 import type { Decision, Flow, Hop, Place } from "./flow.ts";
 import { fromWan, toWan } from "./gateway.ts";
 import { type Model, modelOf, type NicModel } from "./model.ts";
-import { isOwnReply, packetOf } from "./packet.ts";
+import { isOwnReply, packetOf, unsummed } from "./packet.ts";
 import { across, input, into, outOf, output, type Pass, unfiltered } from "./passes.ts";
 import { type NicFlags, type Node, nodeOf } from "./proxmox/node.ts";
 
@@ -23,7 +23,7 @@ export function decideOn(node: Node, flow: Flow): Decision {
   const state: PathState = { marked: false };
   let packet = packetOf(flow);
   for (const { hook, where, rule } of pathOf(modelOf(node), flow.from, flow.to)) {
-    const { verdict, reject, decider } = rule(packet, state);
+    const { verdict, reject, decider } = rule(hook === "OUTPUT" ? unsummed(packet) : packet, state);
     hops.push({ hook, where, verdict, decider });
     if (verdict !== "accept") return { verdict, ...(reject === undefined ? {} : { reject }), decider, hops };
     if (packet.state === "NEW" && hook !== "GATEWAY" && isOwnReply(packet))

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Flow } from "./flow.ts";
-import { packetOf } from "./packet.ts";
+import { packetOf, unsummed } from "./packet.ts";
 
 const BASE: Flow = { from: "lan", to: "101", proto: "tcp", source: "10.0.0.1", dest: "10.0.0.2", dport: 80 };
 const SIX = { source: "2001:db8::1", dest: "2001:db8::2" };
@@ -30,6 +30,14 @@ test("conntrack's word for a first ICMP message", () => {
 
 test("IPv6: neighbour discovery is untracked, an echo-request new, an error invalid", () => {
   assert.equal(stateOf({ ...SIX, proto: "icmp", icmpType: 135 }), "UNTRACKED");
+  for (const icmpType of [130, 143, 151, 152])
+    assert.equal(stateOf({ ...SIX, proto: "icmp", icmpType }), "UNTRACKED", `${icmpType}`);
+  for (const icmpType of [1, 129, 137, 150, 153])
+    assert.equal(stateOf({ ...SIX, proto: "icmp", icmpType }), "INVALID", `${icmpType}`);
+  for (const proto of [33, 47, 132]) assert.equal(stateOf({ proto }), "NEW", `${proto}`);
+  assert.equal(stateOf({ proto: 136, dport: 80 }), "INVALID", "UDP-Lite");
+  assert.equal(unsummed(packetOf({ ...BASE, proto: 136 })).state, "NEW", "UDP-Lite in OUTPUT");
+  assert.equal(unsummed(packetOf({ ...BASE, proto: 136, state: "ESTABLISHED" })).state, "ESTABLISHED");
   assert.equal(stateOf({ ...SIX, proto: "icmp" }), "NEW");
   assert.equal(stateOf({ ...SIX, proto: "icmp", icmpType: 1 }), "INVALID");
   assert.equal(packetOf({ ...BASE, ...SIX, proto: "icmp" }).proto, 58);

@@ -6,6 +6,7 @@ export const TCP = 6;
 export const UDP = 17;
 export const ICMP = 1;
 export const ICMPV6 = 58;
+export const UDPLITE = 136;
 
 /** Bits of the TCP header's flags. */
 export const FLAG = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16, URG: 32 } as const;
@@ -29,7 +30,7 @@ export interface Packet {
 
 const PROTO_NUMBERS = { tcp: TCP, udp: UDP, icmp: ICMP } as const;
 /** TCP, UDP, DCCP, SCTP and UDP-Lite: the protocols with ports. */
-export const PORT_PROTOCOLS: ReadonlySet<number> = new Set([TCP, UDP, 33, 132, 136]);
+export const PORT_PROTOCOLS: ReadonlySet<number> = new Set([TCP, UDP, 33, 132, UDPLITE]);
 /** An ordinary client port, where the flow names none. */
 export const EPHEMERAL_PORT = 40000;
 
@@ -66,25 +67,46 @@ function protoOf(proto: Flow["proto"], family: Family): number {
 }
 
 function flagsOf(flags: Flow["flags"]): number {
-  if (!flags) return FLAG.SYN;
+  return flags ? flagBits(flags) : FLAG.SYN;
+}
+
+/** Flags by name as the bits of the header, and back. */
+export function flagBits(flags: NonNullable<Flow["flags"]>): number {
   let bits = 0;
   for (const flag of flags) bits |= FLAG[flag];
   return bits;
 }
 
-/** What conntrack calls a packet of which it knows no flow: nf_conntrack_proto_{icmp,icmpv6,tcp}.c, loose pickup. */
+export function flagNames(bits: number): (keyof typeof FLAG)[] {
+  const all = Object.keys(FLAG) as (keyof typeof FLAG)[];
+  return all.filter((flag) => (bits & FLAG[flag]) !== 0);
+}
+
+/**
+ * What conntrack calls a packet of which it knows no flow: nf_conntrack_proto_{icmp,icmpv6,tcp,udp}.c, loose pickup. It
+ * sums UDP-Lite under UDP's protocol number, so that what is summed rightly is wrong to it (Linux 4.19 to 6.18).
+ */
 export function firstState(header: Pick<Packet, "proto" | "icmpType" | "flags">): ConntrackState {
   if (header.proto === ICMP) return [8, 13, 15, 17].includes(header.icmpType) ? "NEW" : "INVALID";
   if (header.proto === ICMPV6) return firstIcmpv6State(header.icmpType);
+  if (header.proto === UDPLITE) return "INVALID";
   if (header.proto !== TCP) return "NEW";
   const opening = header.flags & ~(FLAG.PSH | FLAG.URG);
   return opening === FLAG.SYN || opening === FLAG.ACK ? "NEW" : "INVALID";
 }
 
-/** Neighbour discovery and multicast listener discovery are never tracked. */
+/**
+ * Neighbour discovery, multicast listener discovery and multicast router discovery are never tracked. A redirect is looked
+ * at as an error is: one that quotes no flow is invalid.
+ */
 function firstIcmpv6State(type: number): ConntrackState {
-  if ([130, 131, 132, 133, 134, 135, 136, 137, 143].includes(type)) return "UNTRACKED";
+  if ([130, 131, 132, 133, 134, 135, 136, 143, 151, 152].includes(type)) return "UNTRACKED";
   return type === 128 || type === 139 ? "NEW" : "INVALID";
+}
+
+/** The packet as OUTPUT sees it: of what the node itself sends conntrack sums nothing yet. */
+export function unsummed(packet: Packet): Packet {
+  return packet.proto === UDPLITE && packet.state === "INVALID" ? { ...packet, state: "NEW" } : packet;
 }
 
 /** Source equals destination, port and all: conntrack sees such a packet as its own reply once a hop accepted it. */

@@ -53,7 +53,7 @@ test("an empty table, and one of another namespace, are read too", async () => {
   assert.deepEqual(await new FilterCounters(owned.lab, "lan").read(), []);
   await say("lan", "iptables-legacy -A OUTPUT -d 192.0.2.1 -j DROP");
   assert.deepEqual(await new FilterCounters(owned.lab, "lan").read(), [
-    { chain: "OUTPUT", rule: "-d 192.0.2.1/32 -j DROP", count: 0 },
+    { chain: "OUTPUT", rule: "-d 192.0.2.1/32 -j DROP", count: 0, bytes: 0 },
   ]);
 });
 
@@ -68,7 +68,8 @@ test("what a rule and the gateway's reverse path filter stop is gained there, an
   const before = await readCounters(owned.lab, node);
   await say("wan", "echo x >/dev/udp/10.0.0.153/9");
   const once = gains(before, await readCounters(owned.lab, node));
-  assert.deepEqual(once, [{ chain: "veth101i0-IN", rule: "-j DROP", effect: "drop", gain: 1 }]);
+  const bytes = 20 + 8 + "x\n".length;
+  assert.deepEqual(once, [{ chain: "veth101i0-IN", rule: "-j DROP", effect: "drop", gain: 1, bytes }]);
   await say(
     "wan",
     "ip addr add 10.0.0.77/32 dev lo; ip route add 10.0.0.153/32 via 203.0.113.1 src 10.0.0.77; echo x >/dev/udp/10.0.0.153/9",
@@ -77,12 +78,17 @@ test("what a rule and the gateway's reverse path filter stop is gained there, an
     chain.startsWith("gateway"),
   );
   assert.deepEqual(forged, [
-    { chain: "gateway reverse path", rule: "IPReversePathFilter", effect: "drop", gain: 1 },
+    { chain: "gateway reverse path", rule: "IPReversePathFilter", effect: "drop", gain: 1, bytes: undefined },
   ]);
 });
 
 const counters = (...lines: [string, string, number][]): Counters =>
-  new Map(lines.map(([chain, rule, count], index) => [`${chain} ${index} ${rule}`, { chain, rule, count }]));
+  new Map(
+    lines.map(([chain, rule, count], index) => [
+      `${chain} ${index} ${rule}`,
+      { chain, rule, count, bytes: count * 40 },
+    ]),
+  );
 
 test("a gain is what a line gained; a line that is new, moved, gone or set back says nothing", () => {
   const before = counters(["a", "-j DROP", 5], ["b", "-j REJECT", 1], ["c", "-j DROP", 7]);
@@ -92,13 +98,13 @@ test("a gain is what a line gained; a line that is new, moved, gone or set back 
       before,
       counters(["a", "-j DROP", 7], ["b", "-j REJECT --reject-with tcp-reset", 9], ["c", "-j DROP", 7]),
     ),
-    [{ chain: "a", rule: "-j DROP", effect: "drop", gain: 2 }],
+    [{ chain: "a", rule: "-j DROP", effect: "drop", gain: 2, bytes: 80 }],
   );
   assert.deepEqual(
     gains(before, counters(["x", "-j DROP", 3], ["a", "-j DROP", 5], ["b", "-j REJECT", 1])),
     [],
   );
   assert.deepEqual(gains(before, counters(["a", "-j DROP", 0], ["b", "-j REJECT", 3])), [
-    { chain: "b", rule: "-j REJECT", effect: "reject", gain: 2 },
+    { chain: "b", rule: "-j REJECT", effect: "reject", gain: 2, bytes: 80 },
   ]);
 });

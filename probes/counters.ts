@@ -1,14 +1,19 @@
 import { readFileSync } from "node:fs";
-import type { FilterCounters } from "../lab/filter-counters.ts";
+import type { CountedRule, FilterCounters } from "../lab/filter-counters.ts";
 import type { Lab } from "../lab/lab.ts";
 import { within } from "../lab/namespace.ts";
 import type { Account } from "./observation.ts";
 
-/** Packet counts of all lines that end a packet's way, by `chain` and `rule`; of the node and of the gateway. */
-export type Counters = ReadonlyMap<
-  string,
-  { readonly chain: string; readonly rule: string; readonly count: number }
->;
+/** What one line that ends a packet's way has counted; the gateway's counters know no bytes. */
+export type Counted = Omit<CountedRule, "bytes"> & Partial<Pick<CountedRule, "bytes">>;
+
+/** Counts of all lines that end a packet's way, by `chain` and `rule`; of the node and of the gateway. */
+export type Counters = ReadonlyMap<string, Counted>;
+
+/** What a line gained; the bytes are those of the packets with their IP headers. */
+export interface Gain extends Account {
+  readonly bytes: number | undefined;
+}
 
 /** What the gateway counts of packets that it does not forward: ip-sysctl rp_filter, and a destination without a route. */
 const GATEWAY = [
@@ -26,23 +31,29 @@ export async function readCounters(
   node: FilterCounters,
   { isInvalidCounted = false }: { readonly isInvalidCounted?: boolean } = {},
 ): Promise<Counters> {
-  const counters = new Map<string, { chain: string; rule: string; count: number }>();
+  const counters = new Map<string, Counted>();
   for (const [index, counted] of (await node.read()).entries()) {
     if (!ENDS.test(counted.rule) || (!isInvalidCounted && INVALID.test(counted.rule))) continue;
     counters.set(`${counted.chain} ${index} ${counted.rule}`, counted);
   }
-  const text = within(lab, "gateway", () => readFileSync("/proc/thread-self/net/netstat", "utf8"));
-  for (const { chain, group, rule } of GATEWAY)
-    counters.set(chain, { chain, rule, count: countIn(text, group, rule) });
+  for (const counted of gatewayCounters(lab)) counters.set(counted.chain, counted);
   return counters;
 }
 
+/** What the gateway has counted of packets that it did not forward. */
+export function gatewayCounters(lab: Lab): Counted[] {
+  const text = within(lab, "gateway", () => readFileSync("/proc/thread-self/net/netstat", "utf8"));
+  return GATEWAY.map(({ chain, group, rule }) => ({ chain, rule, count: countIn(text, group, rule) }));
+}
+
 /** What the lines gained between two readings; a line that was not there, or stood elsewhere, says nothing. */
-export function gains(before: Counters, after: Counters): Account[] {
-  return [...after].flatMap(([key, { chain, rule, count }]) => {
-    const gain = count - (before.get(key)?.count ?? count);
+export function gains(before: Counters, after: Counters): Gain[] {
+  return [...after].flatMap(([key, { chain, rule, count, bytes }]) => {
+    const was = before.get(key);
+    const gain = count - (was?.count ?? count);
     if (gain <= 0) return [];
-    return [{ chain, rule, effect: effectOf(rule), gain }];
+    const gained = bytes === undefined ? undefined : bytes - (was?.bytes ?? 0);
+    return [{ chain, rule, effect: effectOf(rule), gain, bytes: gained }];
   });
 }
 

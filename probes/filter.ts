@@ -1,5 +1,6 @@
 import type { FilterStep } from "../lab/libc.ts";
-import { addressBytes, isIp6, PROTOCOL, type ProbePacket } from "./frame.ts";
+import { addressBytes, isIp6, type ProbePacket } from "./frame.ts";
+import { PROTOCOL } from "./token.ts";
 
 /* Classic packet filter, linux/bpf_common.h and linux/filter.h. */
 const LOAD = { 4: 0x20, 2: 0x28, 1: 0x30 } as const;
@@ -7,6 +8,9 @@ const [EQUAL, SET, RETURN] = [0x15, 0x45, 0x06];
 /** From here on offsets count from the IP header, wherever it is; slower than a known place. */
 const NETWORK = 0xfff00000;
 const PACKET_TYPE = 0xfffff000;
+/** SKF_AD_PKTTYPE: whom a frame is addressed to; PACKET_OTHERHOST, linux/if_packet.h. */
+const ADDRESSEE = 0xfffff004;
+const OTHER_HOST = 3;
 /** All that a look needs of a packet: an error quotes a header of IPv6 behind one. */
 const SNAP_BYTES = 160;
 
@@ -33,7 +37,9 @@ export function filterOf(
     ...isAt(start + offset + shape.to, to),
   ];
   const port = (offset: number): Test => [LOAD[2], start + shape.body + offset, EQUAL, sport];
-  const there = [ours, ...between(0, source, dest)];
+  // A frame that a bridge floods passes here too, and its destination's stack does not take it.
+  const taken = not([LOAD[4], ADDRESSEE, EQUAL, OTHER_HOST]);
+  const there = [ours, taken, ...between(0, source, dest)];
   const probes = [
     [...there, protocol(PROTOCOL.tcp), port(0)],
     [...there, protocol(PROTOCOL.udp), port(0)],

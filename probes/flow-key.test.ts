@@ -5,7 +5,7 @@ import { countFlows, expandFlowKeys, FlowKey, foldFlowKeys, parseFlowKey } from 
 
 const single = fc.oneof(
   fc.tuple(
-    fc.constantFrom("tcp", "udp"),
+    fc.constantFrom("tcp", "udp", "sctp", "dccp", "udplite"),
     fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 65_535 })),
   ),
   fc.tuple(fc.constant("icmp"), fc.integer({ min: 0, max: 255 })),
@@ -57,8 +57,8 @@ for (const [given, folded] of FOLDED)
     assert.deepEqual(foldFlowKeys(given), folded));
 
 test("a key is a protocol and a number, a range only where there are ports or types", () => {
-  for (const good of ["tcp/443", "udp/1-65535", "icmp/8", "ip/47"])
+  for (const good of ["tcp/443", "udp/1-65535", "sctp/1-9", "dccp/0", "udplite/80", "icmp/8", "ip/47"])
     assert.ok(FlowKey.safeParse(good).success, good);
-  for (const bad of ["tcp", "tcp/", "tcp/x", "sctp/1", "ip/1-2", "tcp/1-", "tcp/1-2-3", " tcp/1", "TCP/1"])
+  for (const bad of ["tcp", "tcp/", "tcp/x", "gre/1", "ip/1-2", "tcp/1-", "tcp/1-2-3", " tcp/1", "TCP/1"])
     assert.ok(!FlowKey.safeParse(bad).success, bad);
 });

@@ -1,14 +1,14 @@
 import { z } from "zod";
 
 /**
- * An IP protocol and, where it has one, the destination port or ICMP type: `tcp/443`, `icmp/8`, `ip/47`. Consecutive
- * ports fold into one key: `tcp/1-79`.
+ * An IP protocol and, where it has one, the destination port or ICMP type: `tcp/443`, `sctp/2905`, `icmp/8`, `ip/47`.
+ * Consecutive ports fold into one key: `tcp/1-79`.
  */
-export const FlowKey = z.string().regex(/^(tcp|udp|icmp)\/\d+(-\d+)?$|^ip\/\d+$/);
+export const FlowKey = z.string().regex(/^(tcp|udp|icmp|sctp|dccp|udplite)\/\d+(-\d+)?$|^ip\/\d+$/);
 export type FlowKey = z.infer<typeof FlowKey>;
 
 export interface FlowKeyParts {
-  readonly proto: "tcp" | "udp" | "icmp" | "ip";
+  readonly proto: "tcp" | "udp" | "sctp" | "dccp" | "udplite" | "icmp" | "ip";
   readonly first: number;
   readonly last: number;
 }

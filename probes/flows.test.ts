@@ -5,7 +5,7 @@ import { expandFlowKeys, foldFlowKeys } from "./flow-key.ts";
 import { Flows } from "./flows.ts";
 
 const key = fc
-  .record({ proto: fc.constantFrom("tcp", "udp", "icmp", "ip"), first: fc.nat(30), more: fc.nat(4) })
+  .record({ proto: fc.constantFrom("tcp", "udp", "icmp", "ip", "sctp"), first: fc.nat(30), more: fc.nat(4) })
   .map(({ proto, first, more }) =>
     proto === "ip" || more === 0 ? `${proto}/${first}` : `${proto}/${first}-${first + more}`,
   );

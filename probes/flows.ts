@@ -1,7 +1,15 @@
-import { type FlowKey, parseFlowKey } from "./flow-key.ts";
+import { type FlowKey, type FlowKeyParts, parseFlowKey } from "./flow-key.ts";
 import type { PacketOutcome } from "./observation.ts";
 
-export const PROTOS = ["tcp", "udp", "icmp", "ip"] as const;
+export const PROTOS = [
+  "tcp",
+  "udp",
+  "icmp",
+  "ip",
+  "sctp",
+  "dccp",
+  "udplite",
+] as const satisfies readonly FlowKeyParts["proto"][];
 const OUTCOMES: readonly PacketOutcome[] = [
   "unknown",
   "delivered",

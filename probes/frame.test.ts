@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
+import { crc32c } from "./crc32c.ts";
 import { encodeFrame, encodePacket, ethernetHeader, protocolOf } from "./frame.ts";
 import { type Sight, sightOf } from "./sight.ts";
 
@@ -10,6 +11,9 @@ const TOKEN = 0xdeadbeef;
 const KEYS = [
   "tcp/443",
   "udp/53",
+  "sctp/2905",
+  "dccp/5004",
+  "udplite/5004",
   "icmp/8",
   "icmp/0",
   "icmp/3",
@@ -19,6 +23,8 @@ const KEYS = [
   "ip/6",
   "ip/17",
   "ip/1",
+  "ip/132",
+  "ip/33",
 ] as const;
 
 const packetOf = (key: string, more: object = {}) => encodePacket({ ...FLOW, key, token: TOKEN, ...more });
@@ -44,13 +50,29 @@ for (const key of KEYS) {
   });
 }
 
-test("checksums of TCP, UDP and ICMP hold whatever the token, ports and addresses are", () => {
+test("a packet that is made longer is seen as it was; SCTP and DCCP stay as they are", () => {
+  for (const key of KEYS)
+    for (const padding of [4, 40]) {
+      const packet = packetOf(key, { padding });
+      const more = /^(sctp|dccp)/.test(key) ? 0 : padding;
+      assert.equal(packet.length, packetOf(key).length + more, key);
+      assert.equal(packet.readUInt16BE(2), packet.length);
+      assert.deepEqual(sight.packet(packet), { token: TOKEN, kind: "probe" });
+      const [head, body] = [packet.subarray(0, 20), packet.subarray(20)];
+      if (/^(tcp|udp)\//.test(key))
+        assert.ok(sums(Buffer.concat([head.subarray(12), body]), (packet[9] ?? 0) + body.length), key);
+      if (key.startsWith("tcp/"))
+        assert.equal((body.readUInt8(12) >> 4) * 4, body.length, "all of it is header");
+    }
+});
+
+test("checksums of TCP, UDP, UDP-Lite, DCCP and ICMP hold whatever the token, ports and addresses are", () => {
   const address = fc.ipV4();
   const port = fc.integer({ min: 0, max: 65_535 });
   const token = fc.integer({ min: 0, max: 0xffffffff });
   fc.assert(
     fc.property(
-      fc.constantFrom("tcp", "udp", "icmp"),
+      fc.constantFrom("tcp", "udp", "udplite", "dccp", "icmp"),
       address,
       address,
       port,
@@ -69,10 +91,35 @@ test("checksums of TCP, UDP and ICMP hold whatever the token, ports and addresse
         const addresses = proto === "icmp" ? Buffer.alloc(0) : packet.subarray(12, 20);
         assert.ok(sums(packet.subarray(0, 20)));
         assert.ok(sums(Buffer.concat([addresses, body]), pseudo));
-        if (proto === "udp") assert.notEqual(body.readUInt16BE(6), 0, "0 would mean: no checksum (RFC 768)");
+        if (proto === "udp" || proto === "udplite")
+          assert.notEqual(body.readUInt16BE(6), 0, "0 would mean: no checksum (RFC 768)");
       },
     ),
   );
+});
+
+/** What stands behind the IP header of a first packet to port 80, token and checksum as they come. */
+const HEADERS: readonly [string, string][] = [
+  // Ports, verification tag 0, CRC32c; INIT, no flags, 20 bytes; tag, window, one stream each way, first TSN.
+  ["sctp/80", "5ba00050 00000000 ........ 01000014 70687821 00010000 00010001 deadbeef"],
+  // Ports, 5 words, no CCVal, all is summed; Request with a long sequence number, reserved, its 48 bits; service code.
+  ["dccp/80", "5ba00050 0500.... 01000000 deadbeef 70687821"],
+  // Ports, all is summed; mark and token.
+  ["udplite/80", "5ba00050 0000.... 70687821 deadbeef"],
+];
+for (const [key, header] of HEADERS)
+  test(`${key}: a header as its RFC has it, over either family`, () => {
+    const pattern = new RegExp(`^${header.replaceAll(" ", "")}$`);
+    assert.match(packetOf(key).toString("hex", 20), pattern);
+    const six = { source: "2001:db8::50", dest: "2001:db8::141" };
+    assert.match(packetOf(key, six).toString("hex", 40), pattern);
+  });
+
+test("SCTP's checksum is the CRC32c of its packet with zeros in its place, least significant byte first", () => {
+  const packet = packetOf("sctp/2905").subarray(20);
+  const zeroed = Buffer.from(packet);
+  zeroed.writeUInt32LE(0, 8);
+  assert.equal(packet.readUInt32LE(8), crc32c(zeroed));
 });
 
 const back = { source: FLOW.dest, dest: FLOW.source };
@@ -102,7 +149,7 @@ test("an RST that answers the SYN is a refusal, also of the largest token", () =
 });
 
 test("an ICMP error that quotes a probe is a refusal, whole or cut to 8 bytes of it, from whomever", () => {
-  for (const key of ["udp/53", "tcp/443", "ip/47", "icmp/8"]) {
+  for (const key of ["udp/53", "tcp/443", "sctp/2905", "dccp/5004", "udplite/5004", "ip/47", "icmp/8"]) {
     assert.deepEqual(sight.packet(unreachable(packetOf(key))), unreached(FLOW.dest), key);
     assert.deepEqual(sight.packet(unreachable(packetOf(key), 3, "10.0.0.13")), unreached("10.0.0.13"));
   }
@@ -147,13 +194,13 @@ suite("IPv6", () => {
   const packet6 = (key: string, more: object = {}) => encodePacket({ ...FLOW6, key, token: TOKEN, ...more });
 
   test("a probe is seen again, alone, in a frame and without its header, and its checksum holds", () => {
-    for (const key of ["tcp/443", "udp/53", "icmp/128", "ip/47"]) {
+    for (const key of ["tcp/443", "udp/53", "udplite/53", "dccp/53", "sctp/53", "icmp/128", "ip/47"]) {
       const packet = packet6(key);
       const body = packet.subarray(40);
       const protocol = protocolOf(key, 6);
       assert.equal(packet[6], protocol);
       assert.equal(packet.readUInt16BE(4), body.length);
-      if (key !== "ip/47")
+      if (key !== "ip/47" && key !== "sctp/53")
         assert.ok(sums(Buffer.concat([packet.subarray(8, 40), body]), protocol + body.length));
       const seen = { token: TOKEN, kind: "probe" };
       assert.deepEqual(sight6.packet(packet), seen);
@@ -183,6 +230,8 @@ const OTHERS: readonly [string, Buffer][] = [
   ["a SYN of another sender", packetOf("tcp/443", { source: "10.0.0.51" })],
   ["a SYN to another address", packetOf("tcp/443", { dest: "10.0.0.142" })],
   ["a datagram of another source port", packetOf("udp/53", { sport: 53 })],
+  ["an INIT of another source port", packetOf("sctp/2905", { sport: 53 })],
+  ["a DCCP request of another source port", packetOf("dccp/5004", { sport: 53 })],
   ["an echo reply of the destination", packetOf("icmp/0", back)],
   ["a SYN of the destination", packetOf("tcp/443", back)],
   ["a SYN and ACK of the destination", reset(0x12)],

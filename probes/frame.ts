@@ -1,20 +1,19 @@
-import { type FlowKey, parseFlowKey } from "./flow-key.ts";
+import { crc32c } from "./crc32c.ts";
+import { type FlowKey, type FlowKeyParts, parseFlowKey } from "./flow-key.ts";
+import { PROTOCOL, writeToken } from "./token.ts";
 
 /* Frames as bytes: Ethernet II (RFC 894), IPv4 (RFC 791), IPv6 (RFC 8200), TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792),
-   ICMPv6 (RFC 4443). */
+   ICMPv6 (RFC 4443), SCTP (RFC 9260), DCCP (RFC 4340), UDP-Lite (RFC 3828). */
 
 export const ETHERNET_BYTES = 14;
-export const PROTOCOL = { icmp: 1, tcp: 6, udp: 17, icmp6: 58 } as const;
-/** Echo, timestamp, information and address mask, and ICMPv6's echo: the messages with an identifier. */
-const ICMP_REQUESTS: ReadonlySet<number> = new Set([8, 13, 15, 17, 128]);
+/** Echo, timestamp, information and address mask, ICMPv6's echo and node information: what opens a flow, by identifier. */
+const ICMP_REQUESTS: ReadonlySet<number> = new Set([8, 13, 15, 17, 128, 139]);
 export const FIN = 0x01;
 export const SYN = 0x02;
 export const RST = 0x04;
 export const ACK = 0x10;
 /** FIN, SYN, RST, PSH, ACK, URG. */
 export const FLAGS = 0x3f;
-/** In front of the token in every payload, so that no other traffic passes for a probe. */
-export const MAGIC = 0x70687821;
 
 export interface ProbePacket {
   /** `icmp` is that of the addresses' family. */
@@ -31,6 +30,8 @@ export interface ProbePacket {
   readonly icmpCode?: number;
   /** Default and most: PROBE_TTL. */
   readonly ttl?: number;
+  /** Bytes by which it is longer, a multiple of 4 and at most 40; SCTP and DCCP have none. Default 0. */
+  readonly padding?: number;
 }
 
 /** No probe starts with more time to live. */
@@ -49,19 +50,39 @@ export function protocolOf(key: FlowKey, family: 4 | 6 = 4): number {
 }
 
 /**
- * An IP packet for a flow key: of TCP the token is the sequence number (and the one acknowledged, where that flag is set),
- * else it is in the payload.
+ * An IP packet for a flow key, the first of its flow: of TCP the token is the sequence number (and the one acknowledged,
+ * where that flag is set), else it stands where `writeToken` says. Of `ip` it has no header, whatever the number.
  */
 export function encodePacket(probe: ProbePacket): Buffer {
-  const { key, source, dest, sport, token, flags = SYN, icmpCode = 0 } = probe;
-  const { proto, first: number } = parseFlowKey(key);
-  const body =
-    proto === "tcp" ? tcpSegment(sport, number, token, flags) : withToken(proto, sport, number, token);
-  if (proto === "icmp") body.writeUInt8(icmpCode, 1);
+  const { key, source, dest, token } = probe;
+  const { proto } = parseFlowKey(key);
+  const body = bodyOf(probe);
   const addresses = Buffer.concat([addressBytes(source), addressBytes(dest)]);
   const protocol = protocolOf(key, isIp6(dest) ? 6 : 4);
-  if (proto !== "ip") writeChecksum(body, addresses, protocol);
+  if (proto !== "tcp") writeToken(body, protocol, token, proto === "ip");
+  writeChecksum(proto, body, addresses, protocol);
   return Buffer.concat([ipHeader(addresses, protocol, body.length, probe), body]);
+}
+
+/** What stands behind the IP header, all but mark, token and checksum. */
+function bodyOf({ key, sport, token, flags = SYN, icmpCode = 0, padding = 0 }: ProbePacket): Buffer {
+  const { proto, first: number } = parseFlowKey(key);
+  switch (proto) {
+    case "tcp":
+      return tcpSegment(sport, number, token, flags, padding);
+    case "udp":
+      return datagram(sport, number, DATAGRAM_BYTES + padding, padding);
+    case "udplite":
+      return datagram(sport, number, WHOLE, padding);
+    case "sctp":
+      return sctpInit(sport, number);
+    case "dccp":
+      return dccpRequest(sport, number);
+    case "icmp":
+      return padded(icmpMessage(sport, number, icmpCode), padding);
+    case "ip":
+      return Buffer.alloc(MARK_BYTES + padding);
+  }
 }
 
 function ipHeader(
@@ -120,48 +141,88 @@ export function ip6Packet(bytes: Buffer): IpPacket | undefined {
   return { protocol: bytes.readUInt8(6), addresses: bytes.subarray(8, 40), body };
 }
 
-/** The token behind the mark of probes. */
-export function magicToken(body: Buffer, offset: number): number | undefined {
-  if (body.length < offset + 8 || body.readUInt32BE(offset) !== MAGIC) return undefined;
-  return body.readUInt32BE(offset + 4);
-}
-
-function tcpSegment(sport: number, dport: number, token: number, flags: number): Buffer {
-  const segment = Buffer.alloc(20);
+/* Longer by options that say nothing (RFC 9293 section 3.1): data would be acknowledged too. */
+function tcpSegment(sport: number, dport: number, token: number, flags: number, padding: number): Buffer {
+  const NO_OPERATION = 1;
+  const segment = Buffer.concat([Buffer.alloc(20), Buffer.alloc(padding, NO_OPERATION)]);
   segment.writeUInt16BE(sport, 0);
   segment.writeUInt16BE(dport, 2);
   segment.writeUInt32BE(token, 4);
   if (flags & ACK) segment.writeUInt32BE(token, 8);
-  segment.writeUInt8(5 << 4, 12);
+  segment.writeUInt8((segment.length / 4) << 4, 12);
   segment.writeUInt8(flags, 13);
   segment.writeUInt16BE(64_240, 14);
   return segment;
 }
 
-/* UDP and ICMP have a header of 8 bytes, an unknown protocol none. */
-function withToken(proto: "udp" | "icmp" | "ip", sport: number, number: number, token: number): Buffer {
-  const offset = proto === "ip" ? 0 : 8;
-  const message = Buffer.alloc(offset + 8);
-  if (proto === "udp") {
-    message.writeUInt16BE(sport, 0);
-    message.writeUInt16BE(number, 2);
-    message.writeUInt16BE(message.length, 4);
-  }
-  if (proto === "icmp") {
-    message.writeUInt8(number, 0);
-    message.writeUInt16BE(ICMP_REQUESTS.has(number) ? sport : 0, 4);
-  }
-  message.writeUInt32BE(MAGIC, offset);
-  message.writeUInt32BE(token, offset + 4);
+function padded(message: Buffer, padding: number): Buffer {
+  return Buffer.concat([message, Buffer.alloc(padding)]);
+}
+
+const MARK_BYTES = 8;
+const DATAGRAM_BYTES = 8 + MARK_BYTES;
+/** Of UDP-Lite, in place of a length: the checksum is of all that there is (RFC 3828 section 3.1). */
+const WHOLE = 0;
+
+function datagram(sport: number, dport: number, length: number, padding: number): Buffer {
+  const message = Buffer.alloc(DATAGRAM_BYTES + padding);
+  message.writeUInt16BE(sport, 0);
+  message.writeUInt16BE(dport, 2);
+  message.writeUInt16BE(length, 4);
   return message;
 }
 
-/* TCP, UDP and ICMPv6 sum a pseudo header too (RFC 9293 section 3.1, RFC 8200 section 8.1). */
-function writeChecksum(body: Buffer, addresses: Buffer, protocol: number): void {
+function icmpMessage(sport: number, type: number, code: number): Buffer {
+  const message = Buffer.alloc(8 + MARK_BYTES);
+  message.writeUInt8(type, 0);
+  message.writeUInt8(code, 1);
+  message.writeUInt16BE(ICMP_REQUESTS.has(type) ? sport : 0, 4);
+  return message;
+}
+
+/* A common header with verification tag 0, then an INIT chunk (RFC 9260 section 3.3.2); its tag and its first TSN are mark
+   and token. */
+function sctpInit(sport: number, dport: number): Buffer {
+  const [INIT, CHUNK_BYTES, WINDOW_BYTES, STREAMS] = [1, 20, 65_536, 1];
+  const packet = Buffer.alloc(12 + CHUNK_BYTES);
+  packet.writeUInt16BE(sport, 0);
+  packet.writeUInt16BE(dport, 2);
+  packet.writeUInt8(INIT, 12);
+  packet.writeUInt16BE(CHUNK_BYTES, 14);
+  packet.writeUInt32BE(WINDOW_BYTES, 20);
+  packet.writeUInt16BE(STREAMS, 24);
+  packet.writeUInt16BE(STREAMS, 26);
+  return packet;
+}
+
+/* A generic header with a sequence number of 48 bits and the type Request, then its service code (RFC 4340 sections 5.1
+   and 5.2); the checksum covers all. */
+function dccpRequest(sport: number, dport: number): Buffer {
+  const [HEADER_WORDS, LONG_SEQUENCE] = [5, 1];
+  const packet = Buffer.alloc(HEADER_WORDS * 4);
+  packet.writeUInt16BE(sport, 0);
+  packet.writeUInt16BE(dport, 2);
+  packet.writeUInt8(HEADER_WORDS, 4);
+  packet.writeUInt8(LONG_SEQUENCE, 8);
+  return packet;
+}
+
+const CHECKSUM_AT = { tcp: 16, udp: 6, udplite: 6, dccp: 6, icmp: 2 } as const;
+
+/* All but ICMP of IPv4 sum a pseudo header too (RFC 9293 section 3.1, RFC 8200 section 8.1); of UDP and UDP-Lite 0 would
+   mean that there is none. */
+function writeChecksum(
+  proto: FlowKeyParts["proto"],
+  body: Buffer,
+  addresses: Buffer,
+  protocol: number,
+): void {
+  if (proto === "ip") return;
+  if (proto === "sctp") return void body.writeUInt32LE(crc32c(body), 8);
   const isBare = protocol === PROTOCOL.icmp;
   const sum = checksum(body, isBare ? 0 : partialSum(addresses, 0) + protocol + body.length);
-  const isUdp = protocol === PROTOCOL.udp;
-  body.writeUInt16BE(isUdp && sum === 0 ? 0xffff : sum, isUdp ? 6 : protocol === PROTOCOL.tcp ? 16 : 2);
+  const isNever0 = proto === "udp" || proto === "udplite";
+  body.writeUInt16BE(isNever0 && sum === 0 ? 0xffff : sum, CHECKSUM_AT[proto]);
 }
 
 /** The Internet checksum (RFC 1071) on top of an earlier partial sum. */

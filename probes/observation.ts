@@ -61,6 +61,20 @@ export const PacketObservation = z.object({
 });
 export type PacketObservation = z.infer<typeof PacketObservation>;
 
+/** One flow, sent once more to be watched: what became of it, which lines of the node took it, and its frames. */
+export const FlowTrace = z.object({
+  /** `wan > 801 tcp/8000`. */
+  flow: z.string(),
+  outcome: PacketOutcome,
+  /** Lines of the node's filter table and counters of the gateway that gained, jumps too, in the order of the table. */
+  counters: z.array(
+    z.object({ chain: z.string(), rule: z.string(), before: z.number().int(), after: z.number().int() }),
+  ),
+  /** Names of capture files in the run's folder, one for each device where frames of the flow were seen. */
+  frames: z.array(z.string()),
+});
+export type FlowTrace = z.infer<typeof FlowTrace>;
+
 /** A service's answer: a DNS message, an HTTP response, a TLS handshake, a TCP connection, a page in a browser, a record. */
 export const ServiceObservation = z.object({
   kind: z.enum(["tcp", "dns", "http", "tls", "browser", "record"]),

@@ -2,12 +2,15 @@ import { observeBrowser } from "./browser.ts";
 import type { ProbeContext } from "./context.ts";
 import { observeDns } from "./dns.ts";
 import { observeHttp } from "./http.ts";
-import type { Observation } from "./observation.ts";
+import type { FlowKey } from "./flow-key.ts";
+import type { FlowTrace, Observation, PacketObservation } from "./observation.ts";
 import { PacketEngine } from "./packets.ts";
 import type { Probe } from "./probe.ts";
 import { observeRecord } from "./record.ts";
+import { forgetReverse } from "./reverse.ts";
 import { observeTcp } from "./tcp.ts";
 import { observeTls } from "./tls.ts";
+import { traceFlow } from "./trace.ts";
 
 /** Services are asked side by side, so many at a time; packets one batch at a time, since they share counters. */
 const SERVICES_AT_ONCE = 16;
@@ -16,6 +19,7 @@ const SERVICES_AT_ONCE = 16;
 export class Prober {
   readonly #context: ProbeContext;
   readonly #made = new Map<string, Promise<Observation>>();
+  readonly #traces = new Map<string, Promise<FlowTrace>>();
   #engine: Promise<PacketEngine> | undefined;
 
   /** `known`: what this run has observed already, by a prober before this one. */
@@ -34,6 +38,26 @@ export class Prober {
     return Promise.all(probes.map((probe) => this.#once(probe)));
   }
 
+  /** Sends a flow of a packet observation once more and watches it; its frames become files in the run's folder. */
+  async trace({ id, from, to, source, dest, forged }: PacketObservation, key: FlowKey): Promise<FlowTrace> {
+    const flow = `${id} ${key}`;
+    const known = this.#traces.get(flow);
+    if (known) return known;
+    const probe = {
+      kind: "packets",
+      id: `trace ${flow}`,
+      from,
+      to,
+      source,
+      dest,
+      forged,
+      keys: [key],
+    } as const;
+    const traced = traceFlow(this.#context, probe);
+    this.#traces.set(flow, traced);
+    return traced;
+  }
+
   async close(): Promise<void> {
     (await this.#engine)?.close();
   }
@@ -50,6 +74,7 @@ export class Prober {
     const { lab, places } = this.#context;
     switch (probe.kind) {
       case "packets":
+        forgetReverse(lab, probe);
         this.#engine ??= PacketEngine.open(lab, places);
         return (await this.#engine).observe(probe);
       case "tcp":

@@ -2,11 +2,12 @@ import { randomInt } from "node:crypto";
 import { FilterCounters } from "../lab/filter-counters.ts";
 import type { Lab } from "../lab/lab.ts";
 import { BOUND } from "../lab/waits.ts";
+import { gains } from "./counters.ts";
 import { Flows } from "./flows.ts";
 import { isIp6 } from "./frame.ts";
 import type { Account, PacketObservation, Refusal } from "./observation.ts";
 import type { PacketProbe } from "./probe.ts";
-import { type Batch, nameOf, type Sending, sendBatch } from "./sending.ts";
+import { type Batch, nameOf, type Sending, sendBatch, type SendOptions } from "./sending.ts";
 import { TrackedRoom } from "./tracked.ts";
 import { Wire } from "./wire.ts";
 
@@ -16,9 +17,11 @@ const SPORT_RANGE = [20_000, 32_000] as const;
 const CONFIRMING = 512;
 /** How often flows are sent anew of which neither arrival nor account can be told: traffic of others may pass. */
 const ATTEMPTS = 3;
-/** Batches of one engine that may be sent anew because their sum did not hold: where a path loses packets for good, the
- * rest is `unknown` at once. */
+/** Batches of one probe that may be sent anew because their sum did not hold: where a path loses packets for good, the rest
+ * is `unknown` at once. */
 const PATIENCE = 64;
+/** The same once a probe of this engine has needed all of it. */
+const LITTLE_PATIENCE = 8;
 
 /** One probe on its way, and what is known of it so far. */
 interface Run extends Sending {
@@ -36,7 +39,10 @@ export class PacketEngine {
   readonly #sport = randomInt(...SPORT_RANGE);
   readonly #tokens = { next: randomInt(2 ** 31) };
   #boundMs: number = BOUND.conservationMs;
+  #most = PATIENCE;
   #patience = PATIENCE;
+  /** A sum did not hold: from here on every flow is confirmed, and not some of them. */
+  #isTroubled = false;
 
   private constructor(lab: Lab, wire: Wire) {
     this.#lab = lab;
@@ -60,7 +66,10 @@ export class PacketEngine {
    * other traffic that is dropped at the same time makes a flow `unknown`, never wrong.
    */
   async observe(probe: PacketProbe): Promise<PacketObservation> {
-    this.#boundMs = this.#patience > 0 ? BOUND.conservationMs : BOUND.conservationAgainMs;
+    const isWorn = this.#patience <= 0 || this.#most === LITTLE_PATIENCE;
+    this.#boundMs = isWorn ? BOUND.conservationAgainMs : BOUND.conservationMs;
+    this.#most = isWorn ? LITTLE_PATIENCE : PATIENCE;
+    this.#patience = this.#most;
     const { id, from, to, source, dest, forged, sport = this.#sport } = probe;
     const run = this.#begin(probe, sport);
     const all = run.flows.all();
@@ -140,7 +149,7 @@ export class PacketEngine {
 
   /** Some were dropped and some rejected: the answers that reject them tell which, as far as they are sent. */
   async #separate(run: Run, absent: Uint32Array): Promise<void> {
-    const { answered } = await this.#send(run, absent, true);
+    const { answered } = (await this.#send(run, absent, { isTapped: true })).window;
     const isAnswered = new Set(answered.keys());
     const [rejected, others] = [
       absent.filter((flow) => isAnswered.has(flow)),
@@ -151,18 +160,27 @@ export class PacketEngine {
     await this.#settle(run, others, ATTEMPTS);
   }
 
-  /** Whether these flows, each sent some times, gain exactly that at the same rules. */
+  /**
+   * Whether these flows, each sent some times and with packets of many lengths, gain exactly that at the same rules, and
+   * nothing came or was counted in between: neither others' packets nor late ones have both that number and those bytes.
+   */
   async #isConfirmed(run: Run, first: Batch): Promise<boolean> {
-    const some = sample(first.absent, CONFIRMING);
+    const some = this.#isTroubled ? first.absent : sample(first.absent, CONFIRMING);
     const most = Math.max(2, Math.floor(CONFIRMING / some.length));
     const copies = [...some].flatMap((flow) =>
       Array<number>(randomInt(Math.ceil(most / 16), most + 1)).fill(flow),
     );
-    const again = await this.#send(run, Uint32Array.from(copies), first.effect === "reject");
+    const isTapped = first.effect === "reject";
+    const again = await this.#send(run, Uint32Array.from(copies), {
+      isTapped,
+      padding: paddings(),
+      confirms: first,
+    });
     const known = new Set(first.accounts.map(nameOf));
     if (again.effect !== first.effect || again.absent.length < copies.length) return false;
+    if (again.window.late > 0 || gains(first.after, again.before).length > 0) return false;
     if (!again.accounts.every((each) => known.has(nameOf(each)))) return false;
-    for (const [flow, of] of again.answered) {
+    for (const [flow, of] of again.window.answered) {
       const key = `${of.answer} ${of.by} ${of.at}`;
       const entry = run.refusals.get(key) ?? { of, flows: new Set() };
       run.refusals.set(key, entry);
@@ -171,15 +189,23 @@ export class PacketEngine {
     return true;
   }
 
-  async #send(run: Run, sent: Uint32Array, isTapped = false): Promise<Batch> {
-    const batch = await sendBatch(run, sent, this.#boundMs, isTapped);
+  async #send(run: Run, sent: Uint32Array, options: Partial<SendOptions> = {}): Promise<Batch> {
+    const batch = await sendBatch(run, sent, { boundMs: this.#boundMs, ...options });
     if (!batch.isInTime) this.#boundMs = BOUND.conservationAgainMs;
+    if (batch.effect === undefined && !batch.isMixed && batch.absent.length > 0) this.#isTroubled = true;
     for (const reason of batch.lost) run.reasons.add(reason);
     return batch;
   }
 }
 
 const OUTCOME_OF = { drop: "dropped", reject: "rejected", "no-route": "no-route" } as const;
+
+/** Lengths that nobody could foresee, together and one by one; in bytes, as TCP's options have them. */
+function paddings(): () => number {
+  const [WORD_BYTES, MOST_WORDS] = [4, 10];
+  const least = randomInt(0, MOST_WORDS - 4);
+  return () => WORD_BYTES * (least + randomInt(0, 5));
+}
 
 /** At most so many, spread evenly, from a place that nobody could foresee. */
 function sample(flows: Uint32Array, most: number): Uint32Array {
@@ -193,6 +219,8 @@ function merged(accounts: readonly Account[]): Account[] {
   const groups = Map.groupBy(accounts, nameOf);
   return [...groups.values()].flatMap((group) => {
     const [first] = group;
-    return first ? [{ ...first, gain: group.reduce((sum, { gain }) => sum + gain, 0) }] : [];
+    if (!first) return [];
+    const { chain, rule, effect } = first;
+    return [{ chain, rule, effect, gain: group.reduce((sum, { gain }) => sum + gain, 0) }];
   });
 }

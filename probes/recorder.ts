@@ -12,6 +12,7 @@ import {
 } from "../lab/libc.ts";
 import { within } from "../lab/namespace.ts";
 import { interfaces } from "../lab/network.ts";
+import { addressBytes, ETHERNET_BYTES, isIp6 } from "./frame.ts";
 import type { CapturedFrame } from "./pcap.ts";
 import type { PacketProbe } from "./probe.ts";
 
@@ -19,8 +20,11 @@ const NODE = "host";
 const GATEWAY = "gateway";
 /** Enough for the packets of one flow, confirmations included. */
 const BUFFER_BYTES = 4 * 1024 * 1024;
-const IPV4 = 0x0800;
-const ICMP = 1;
+/** EtherType, the header's bytes, where it has the next protocol and the two addresses, and the family's ICMP. */
+const FAMILY = {
+  4: { etherType: 0x0800, header: 20, protocol: 9, addresses: 12, addressBytes: 4, icmp: 1 },
+  6: { etherType: 0x86dd, header: 40, protocol: 6, addresses: 8, addressBytes: 16, icmp: 58 },
+} as const;
 
 /** All frames of one flow at one device, with the answers; as they passed there. */
 export interface Recording {
@@ -85,13 +89,16 @@ function drain(fd: number): CapturedFrame[] {
   return frames;
 }
 
-/** IPv4 between the two addresses either way, and ICMP to the source from anybody. */
+/** IP between the two addresses either way, and ICMP to the source from anybody. */
 function flowFilter(source: string, dest: string): (frame: Buffer) => boolean {
-  const [from, to] = [source, dest].map((address) => Buffer.from(address.split(".").map(Number)));
+  const [from, to] = [addressBytes(source), addressBytes(dest)];
+  const { etherType, header, protocol, addresses, addressBytes: size, icmp } = FAMILY[isIp6(dest) ? 6 : 4];
   return (frame) => {
-    if (!from || !to || frame.length < 34 || frame.readUInt16BE(12) !== IPV4) return false;
-    const [sender, receiver] = [frame.subarray(26, 30), frame.subarray(30, 34)];
+    const packet = frame.subarray(ETHERNET_BYTES);
+    if (packet.length < header || frame.readUInt16BE(ETHERNET_BYTES - 2) !== etherType) return false;
+    const sender = packet.subarray(addresses, addresses + size);
+    const receiver = packet.subarray(addresses + size, addresses + 2 * size);
     if (sender.equals(from)) return receiver.equals(to);
-    return receiver.equals(from) && (sender.equals(to) || frame.readUInt8(23) === ICMP);
+    return receiver.equals(from) && (sender.equals(to) || packet.readUInt8(protocol) === icmp);
   };
 }

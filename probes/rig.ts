@@ -39,9 +39,6 @@ const SWALLOW = ["INPUT", "FORWARD"].map((hook) => `-A ${hook} -m ttl --ttl-gt $
 const ROUTED_TTL = 16;
 const MOST_ENDS = PROBE_TTL - ROUTED_TTL - 1;
 
-/** Conntrack reads these protocols' headers, and calls INVALID what the rig could send of them. */
-const WITHOUT_HEADERS: Readonly<Record<number, string>> = { 33: "DCCP", 132: "SCTP", 136: "UDP-Lite" };
-
 function mangleTable(ends: readonly RigEnd[]): string {
   const marks = ends
     .slice(0, MOST_ENDS)
@@ -158,8 +155,6 @@ export class Rig implements AsyncDisposable {
     const [sender, target] = [this.#ends.get(from), this.#ends.get(to)];
     if (from !== NODE && !sender) return `nobody is at ${from}`;
     if (to !== NODE && !target) return `nobody is at ${to}`;
-    const unsent = WITHOUT_HEADERS[protocolOf(key)];
-    if (unsent !== undefined) return `the rig sends no ${unsent}`;
     if (to === NODE && protocolOf(key) === 0) return "no socket of the node hears protocol 0";
     const isRouted = sender && target && sender.bridge !== target.bridge;
     if (isRouted && target.mark > MOST_ENDS) return `the rig routes to ${MOST_ENDS} ends at most`;
@@ -221,7 +216,9 @@ function roundsOf(packets: readonly RigPacket[]): RigPacket[][] {
 /** The same for a flow and its reverse. */
 function flowOf({ key, source, dest, sport }: RigPacket): string {
   const [proto = "", number = ""] = key.split("/");
-  if (proto === "ip") return [key, ...[source, dest].sort()].join(" ");
+  // A newer kernel tracks no DCCP: its ports tell no flows apart.
+  if (proto === "ip" || proto === "dccp")
+    return [proto === "ip" ? key : proto, ...[source, dest].sort()].join(" ");
   return [proto, ...[`${source} ${sport ?? ""}`, `${dest} ${number}`].sort()].join(" ");
 }
 

@@ -1,15 +1,13 @@
-import { BATCH_SLOTS } from "../lab/batch.ts";
 import type { FilterCounters } from "../lab/filter-counters.ts";
 import type { Lab } from "../lab/lab.ts";
-import { EHOSTUNREACH, ENETUNREACH, EPERM, errnoName } from "../lab/libc.ts";
 import { lossesBetween, machineLosses, readLosses, unresolved } from "../lab/loss-counters.ts";
-import { readBack } from "../lab/waits.ts";
-import type { Capture } from "./capture.ts";
-import { gains, readCounters } from "./counters.ts";
+import { BOUND, readBack } from "../lab/waits.ts";
+import { type Counters, type Gain, gains, readCounters } from "./counters.ts";
 import { type Flows, PROTOS } from "./flows.ts";
 import { SYN } from "./frame.ts";
-import type { Account, Refusal } from "./observation.ts";
+import type { Account } from "./observation.ts";
 import type { PacketProbe } from "./probe.ts";
+import { Window } from "./window.ts";
 import type { Way } from "./wire.ts";
 
 const NODE = "host";
@@ -34,7 +32,7 @@ export interface Batch {
   readonly unroutable: Uint32Array;
   readonly unsent: readonly Account[];
   readonly absent: Uint32Array;
-  readonly accounts: readonly Account[];
+  readonly accounts: readonly Gain[];
   /** What became of what is absent, where the sum is exact, nothing was lost, and all accounts say the same. */
   readonly effect: Account["effect"] | undefined;
   /** The sum is exact, and the accounts do not say the same. */
@@ -42,58 +40,128 @@ export interface Batch {
   /** Where the kernel lost packets meanwhile. */
   readonly lost: readonly string[];
   readonly isInTime: boolean;
-  /** Refusals on the way, by flow; only where they were listened for. */
-  readonly answered: ReadonlyMap<number, Omit<Refusal, "keys">>;
+  /** Each packet by a call of its own. */
+  readonly isSingly: boolean;
+  /** What was sent and heard, packet by packet. */
+  readonly window: Window;
+  readonly before: Counters;
+  readonly after: Counters;
 }
 
-const FATE = { absent: 0, arrived: 1, refused: 2, unroutable: 3 } as const;
-const EXPECTED = new Set([EPERM, ENETUNREACH, EHOSTUNREACH]);
+/** How a batch is sent. */
+export interface SendOptions {
+  readonly boundMs: number;
+  /** Refusals on the way are listened for. */
+  readonly isTapped?: boolean;
+  /** How much longer than usual the packet at a place is, in bytes. */
+  readonly padding?: (place: number) => number;
+  /** The batch that this one confirms. */
+  readonly confirms?: Batch;
+}
 
-/** Sends a packet for each of these flows and waits until all are captured or accounted for, or the bound is reached. */
-export async function sendBatch(
+/**
+ * Sends a packet for each of these flows and waits until all are captured or accounted for, or the bound is reached. Where
+ * the sender's own OUTPUT refused some, and so counted them twice, all are sent once more, a call each.
+ */
+export async function sendBatch(sending: Sending, sent: Uint32Array, options: SendOptions): Promise<Batch> {
+  const isSingly = options.confirms?.isSingly === true;
+  const batch = await sendOnce(sending, sent, options, isSingly);
+  return batch.window.isTwice ? sendOnce(sending, sent, options, true) : batch;
+}
+
+async function sendOnce(
   sending: Sending,
   sent: Uint32Array,
-  boundMs: number,
-  isTapped: boolean,
+  { boundMs, isTapped = false, padding, confirms }: SendOptions,
+  isSingly: boolean,
 ): Promise<Batch> {
   const { lab, probe, way, counters } = sending;
   const watched = [...new Set([probe.from, probe.to, NODE, GATEWAY])];
   const taps = isTapped ? [NODE, GATEWAY].map((at) => ({ at, capture: way.tap(at) })) : [];
   try {
-    const window = new Window(sending, sent);
-    way.capture.collectPlain(() => {});
+    const window = new Window(
+      { ...sending, ...(padding && { padding }), ...(confirms && { earlier: confirms.window }) },
+      sent,
+    );
+    window.collect(way.capture);
     const losses = { own: readLosses(lab, watched), machine: machineLosses(), room: way.capture.drops() };
     const counted = { isInvalidCounted: !isOpening(sending, sent) };
     const before = await readCounters(lab, counters, counted);
-    const unsent = window.send();
-    let accounts: Account[] = [];
-    const sum = () => window.count + accounts.reduce((total, { gain }) => total + gain, 0);
+    const unsent = await window.send(isSingly);
+    const account = new Accounting(before, window, sent.length);
     const look = async () => {
-      accounts = gains(before, await readCounters(lab, counters, counted));
+      account.take(await readCounters(lab, counters, counted));
       window.collect(way.capture);
-      return sum() >= sent.length ? true : undefined;
+      return account.sum >= sent.length ? true : undefined;
     };
     const isInTime = (await readBack(look, boundMs)) === true;
+    if (isInTime && account.looks > 1)
+      await readBack(async () => (await look(), account.excess), BOUND.conservationStillMs);
     await window.awaitRefusals(way.capture);
     for (const { at, capture } of taps) window.listen(capture, at);
     const lost = lossesBetween(losses.own, readLosses(lab, watched));
     const noRoom = way.capture.drops() - losses.room;
     if (noRoom > 0) lost.push(`${noRoom} in the capture's buffer`);
-    const isExact = sum() === sent.length && lost.length === 0;
-    const [effect, ...others] = new Set(accounts.map((each) => each.effect));
-    if (sum() !== sent.length) lost.push(...elsewhere(lab, losses.machine));
+    if (window.stuck > 0) lost.push(`${window.stuck} that the sender's queue had no room for`);
+    const isExact = account.isExact && lost.length === 0;
+    const [effect, ...others] = new Set(account.gains.map((each) => each.effect));
+    if (!account.isExact) lost.push(...elsewhere(lab, losses.machine));
     return {
       ...window.fates(),
+      window,
+      before,
+      after: account.latest,
       unsent,
-      accounts,
+      accounts: account.gains,
       effect: isExact && others.length === 0 ? effect : undefined,
       isMixed: isExact && others.length > 0,
       lost,
       isInTime,
-      answered: window.answered,
+      isSingly,
     };
   } finally {
     for (const { capture } of taps) capture.close();
+  }
+}
+
+/** Whether what was sent is what arrived and what was counted: packets, and bytes where all that count know them. */
+class Accounting {
+  gains: readonly Gain[] = [];
+  looks = 0;
+  latest: Counters;
+  readonly #before: Counters;
+  readonly #window: Window;
+  readonly #sent: number;
+
+  constructor(before: Counters, window: Window, sent: number) {
+    this.#before = before;
+    this.latest = before;
+    this.#window = window;
+    this.#sent = sent;
+  }
+
+  take(counters: Counters): void {
+    this.looks++;
+    this.latest = counters;
+    this.gains = gains(this.#before, counters);
+  }
+
+  get sum(): number {
+    return this.#window.count + this.gains.reduce((total, { gain }) => total + gain, 0);
+  }
+
+  /** True where more is accounted for than was sent. */
+  get excess(): true | undefined {
+    return this.sum > this.#sent ? true : undefined;
+  }
+
+  get isExact(): boolean {
+    if (this.sum !== this.#sent) return false;
+    const counted = this.gains.reduce<number | undefined>(
+      (total, { bytes }) => (total === undefined || bytes === undefined ? undefined : total + bytes),
+      0,
+    );
+    return counted === undefined || counted === this.#window.absentBytes();
   }
 }
 
@@ -110,91 +178,6 @@ function elsewhere(lab: Lab, before: ReturnType<typeof machineLosses>): string[]
     unresolved(lab, place).map((address) => `${place} finds no neighbour ${address}`),
   );
   return [...lossesBetween(before, machineLosses()), ...waiting];
-}
-
-/** The packets of one batch: their tokens follow each other, so that a token less the first is a packet's place. */
-class Window {
-  /** Packets that were captured, or that the sender's kernel gave back for want of a route. */
-  count = 0;
-  readonly answered = new Map<number, Omit<Refusal, "keys">>();
-  readonly #sending: Sending;
-  readonly #sent: Uint32Array;
-  readonly #first: number;
-  readonly #fates: Uint8Array;
-  #unanswered = 0;
-
-  constructor(sending: Sending, sent: Uint32Array) {
-    this.#sending = sending;
-    this.#sent = sent;
-    this.#fates = new Uint8Array(sent.length);
-    this.#first = sending.tokens.next;
-    sending.tokens.next = (this.#first + sent.length) >>> 0;
-  }
-
-  /** Hands all to the kernel; what it gives back for want of a route is an account. */
-  send(): Account[] {
-    const { flows, way } = this.#sending;
-    const { protos, numbers } = flows;
-    const routes = new Map<string, number>();
-    for (let at = 0; at < this.#sent.length; at += BATCH_SLOTS) {
-      const count = Math.min(BATCH_SLOTS, this.#sent.length - at);
-      for (let slot = 0; slot < count; slot++) {
-        const flow = this.#sent[at + slot] ?? 0;
-        way.stencil.write(slot, protos[flow] ?? 0, numbers[flow] ?? 0, (this.#first + at + slot) >>> 0);
-      }
-      for (const { slot, errno } of way.batch.send(way.sender, count, EXPECTED)) {
-        // What OUTPUT refuses is counted by the rule that did.
-        if (errno === EPERM) continue;
-        this.#fates[at + slot] = FATE.unroutable;
-        this.count++;
-        routes.set(errnoName(errno), (routes.get(errnoName(errno)) ?? 0) + 1);
-      }
-      this.collect(way.capture);
-    }
-    return [...routes].map(([rule, gain]) => ({ chain: "host routes", rule, effect: "no-route", gain }));
-  }
-
-  collect(capture: Capture): void {
-    capture.collectPlain((token, refusal) => {
-      const place = (token - this.#first) >>> 0;
-      if (place >= this.#fates.length) return;
-      const known = this.#fates[place];
-      if (known === FATE.absent) this.count++;
-      if (known === FATE.absent && !refusal) this.#unanswered++;
-      if (known === FATE.arrived && refusal) this.#unanswered--;
-      if (known !== FATE.refused) this.#fates[place] = refusal ? FATE.refused : FATE.arrived;
-    });
-  }
-
-  /** A stack answers at once, but after the packet was seen: what is under way is looked for once more. */
-  async awaitRefusals(capture: Capture): Promise<void> {
-    if (this.#unanswered === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    this.collect(capture);
-  }
-
-  /** Takes what refused packets on their way; what the destination itself refused had arrived. */
-  listen(capture: Capture, at: string): void {
-    capture.collect((token, refusal) => {
-      const place = (token - this.#first) >>> 0;
-      const flow = this.#sent[place];
-      if (flow === undefined || !refusal || this.#fates[place] !== FATE.absent || this.answered.has(flow))
-        return;
-      this.answered.set(flow, { answer: refusal.answer, by: refusal.by, at });
-    });
-  }
-
-  fates(): Pick<Batch, "delivered" | "refused" | "unroutable" | "absent"> {
-    const of = (fate: number) => {
-      const flows = new Uint32Array(this.#sent.length);
-      let count = 0;
-      for (let place = 0; place < flows.length; place++)
-        if (this.#fates[place] === fate) flows[count++] = this.#sent[place] ?? 0;
-      return flows.subarray(0, count);
-    };
-    const { absent, arrived, refused, unroutable } = FATE;
-    return { delivered: of(arrived), refused: of(refused), unroutable: of(unroutable), absent: of(absent) };
-  }
 }
 
 /** One counter among all. */

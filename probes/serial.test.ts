@@ -24,7 +24,7 @@ const unreachable = (code: number, quoted: Buffer) =>
   packetOf(1, Buffer.concat([Buffer.from([3, code, 0, 0, 0, 0, 0, 0]), quoted]));
 
 test("a probe of every protocol is known by its token", () => {
-  for (const key of ["tcp/80", "udp/53", "icmp/8", "icmp/3", "ip/47"])
+  for (const key of ["tcp/80", "udp/53", "sctp/80", "dccp/80", "udplite/80", "icmp/8", "icmp/3", "ip/47"])
     assert.deepEqual(readSerial(encodePacket({ ...ENDS, key })), { token: ENDS.token, kind: "probe" });
 });
 

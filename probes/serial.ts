@@ -1,5 +1,6 @@
 import type { RejectKind } from "../policy/flow.ts";
-import { FLAGS, type IpPacket, ipPacket, magicToken, PROTOCOL, RST, SYN } from "./frame.ts";
+import { FLAGS, type IpPacket, ipPacket, RST, SYN } from "./frame.ts";
+import { markedToken, PROTOCOL } from "./token.ts";
 
 /** What an IPv4 packet says of a probe that is known by its token alone, whoever sent it: that it is the probe, or that
  * it refuses the probe, and how. */
@@ -24,15 +25,9 @@ export function readSerial(bytes: Buffer): Serial | undefined {
 
 /** Of a quoted segment only the first 8 bytes need be there. */
 function tokenOf({ protocol, body }: IpPacket): number | undefined {
-  switch (protocol) {
-    case PROTOCOL.tcp:
-      if (body.length < 8) return undefined;
-      return body.length < 14 || (body.readUInt8(13) & FLAGS) === SYN ? body.readUInt32BE(4) : undefined;
-    case PROTOCOL.udp:
-    case PROTOCOL.icmp:
-      return magicToken(body, 8);
-  }
-  return magicToken(body, 0);
+  if (protocol !== PROTOCOL.tcp) return markedToken(body, protocol);
+  if (body.length < 8) return undefined;
+  return body.length < 14 || (body.readUInt8(13) & FLAGS) === SYN ? body.readUInt32BE(4) : undefined;
 }
 
 /** An RST acknowledges the SYN, whose sequence number is the token. */

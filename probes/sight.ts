@@ -8,13 +8,11 @@ import {
   ip6Packet,
   ipPacket,
   isIp6,
-  MAGIC,
-  magicToken,
-  PROTOCOL,
   type ProbePacket,
   RST,
   SYN,
 } from "./frame.ts";
+import { MAGIC, markedToken, PROTOCOL } from "./token.ts";
 
 /** What a captured packet says of a probe: that it arrived, or that somebody refused it, how, and under which address. */
 export type Sighting =
@@ -45,7 +43,7 @@ export function sightOf({ source, dest, sport, flags = SYN }: Ends): Sight {
   const parse = isIp6(dest) ? ip6Packet : ipPacket;
   const error = isIp6(dest) ? ERROR.ip6 : ERROR.ip4;
   const body = (protocol: number, bytes: Buffer): Sighting | undefined => {
-    const token = tokenIn(protocol, bytes, sport, flags) ?? magicToken(bytes, 0);
+    const token = tokenIn(protocol, bytes, sport, flags) ?? markedToken(bytes, protocol, true);
     return token === undefined ? undefined : { token, kind: "probe" };
   };
   const quoted = (message: Buffer, from: Buffer): Sighting | undefined => {
@@ -86,15 +84,18 @@ const ERROR = {
   ip6: { name: "ICMPv6", protocol: PROTOCOL.icmp6, type: 1 },
 } as const;
 
+const HAS_PORTS: ReadonlySet<number> = new Set([
+  PROTOCOL.tcp,
+  PROTOCOL.udp,
+  PROTOCOL.sctp,
+  PROTOCOL.dccp,
+  PROTOCOL.udplite,
+]);
+
 /** The token where the protocol carries it; of TCP the first 8 bytes are enough, as an ICMP error quotes them. */
 function tokenIn(protocol: number, body: Buffer, sport: number, flags: number): number | undefined {
-  if (protocol === PROTOCOL.icmp || protocol === PROTOCOL.icmp6) return magicToken(body, 8);
-  const ofProbes =
-    (protocol === PROTOCOL.tcp || protocol === PROTOCOL.udp) &&
-    body.length >= 8 &&
-    body.readUInt16BE(0) === sport;
-  if (!ofProbes) return undefined;
-  if (protocol === PROTOCOL.udp) return magicToken(body, 8);
+  if (HAS_PORTS.has(protocol) && (body.length < 8 || body.readUInt16BE(0) !== sport)) return undefined;
+  if (protocol !== PROTOCOL.tcp) return markedToken(body, protocol);
   return body.length < 14 || (body.readUInt8(13) & FLAGS) === flags ? body.readUInt32BE(4) : undefined;
 }
 

@@ -13,6 +13,7 @@ const write = fc.record({
   proto: fc.constantFrom(...PROTOS),
   number,
   token: fc.integer({ min: 0, max: 0xffffffff }),
+  padding: fc.constantFrom(0, 0, 4, 40),
 });
 
 test("what a stencil writes into a slot, whatever stood there, is the packet that is encoded whole", () => {
@@ -31,10 +32,12 @@ test("what a stencil writes into a slot, whatever stood there, is the packet tha
     fc.property(ends, ({ addresses, sport, flags, head, writes }) => {
       const way = { ...addresses, sport, flags };
       const stencil = new Stencil(batch, SLOTS, way, head);
-      for (const { slot, proto, number: wide, token } of writes) {
-        const each = proto === "tcp" || proto === "udp" ? wide : wide & 0xff;
-        stencil.write(slot, PROTOS.indexOf(proto), each, token);
-        const whole = Buffer.concat([head, encodePacket({ ...way, key: `${proto}/${each}`, token })]);
+      for (const { slot, proto, number: wide, token, padding } of writes) {
+        const each = proto === "icmp" || proto === "ip" ? wide & 0xff : wide;
+        const bytes = stencil.write(slot, PROTOS.indexOf(proto), each, token, padding);
+        const packet = encodePacket({ ...way, key: `${proto}/${each}`, token, padding });
+        const whole = Buffer.concat([head, packet]);
+        assert.equal(bytes, packet.length);
         const written = batch.bytes.subarray(slot * 128, slot * 128 + whole.length);
         assert.equal(written.toString("hex"), whole.toString("hex"), `${proto}/${each}`);
         assert.equal(batch.vectors.readUInt32LE(slot * 16 + 8), whole.length);

@@ -52,9 +52,10 @@ export class Stencil {
     this.#held = new Uint8Array(slots).fill(NOTHING);
   }
 
-  write(slot: number, proto: number, number: number, token: number): void {
+  /** Returns the packet's bytes, IP header included; `padding` as `encodePacket` has it. */
+  write(slot: number, proto: number, number: number, token: number, padding = 0): number {
     const pattern = this.#patterns[proto];
-    if (!pattern) return this.#writeWhole(slot, proto, number, token);
+    if (!pattern || padding > 0) return this.#writeWhole(slot, proto, number, token, padding);
     if (this.#held[slot] !== proto) this.#hold(slot, proto, pattern.bytes);
     const { view, stride } = this.#batch;
     const at = slot * stride + this.#body;
@@ -69,9 +70,11 @@ export class Stencil {
       view.setUint32(at + FIELD.udpToken, token);
       view.setUint16(at + FIELD.udpSum, folded(sum) || 0xffff);
     }
-    if (!this.#isIp4) return;
-    view.setUint16(at - 16, low);
-    view.setUint16(at - 10, folded(pattern.headerSum + low));
+    if (this.#isIp4) {
+      view.setUint16(at - 16, low);
+      view.setUint16(at - 10, folded(pattern.headerSum + low));
+    }
+    return pattern.bytes.length - this.#head.length;
   }
 
   #hold(slot: number, held: number, bytes: Buffer): void {
@@ -80,9 +83,10 @@ export class Stencil {
     this.#held[slot] = held;
   }
 
-  #writeWhole(slot: number, proto: number, number: number, token: number): void {
-    const packet = encodePacket({ ...this.#ends, key: `${PROTOS[proto]}/${number}`, token });
+  #writeWhole(slot: number, proto: number, number: number, token: number, padding: number): number {
+    const packet = encodePacket({ ...this.#ends, key: `${PROTOS[proto]}/${number}`, token, padding });
     this.#hold(slot, NOTHING, Buffer.concat([this.#head, packet]));
+    return packet.length;
   }
 }
 

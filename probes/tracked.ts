@@ -1,6 +1,6 @@
 import { conntrackFill, forgetFlows, type TrackedFlows } from "../lab/conntrack.ts";
 import type { Lab } from "../lab/lab.ts";
-import { addressBytes, PROTOCOL } from "./frame.ts";
+import { addressBytes, protocolOf } from "./frame.ts";
 import type { PacketProbe } from "./probe.ts";
 
 const NODE = "host";
@@ -8,6 +8,9 @@ const NODE = "host";
 const MOST_AT_ONCE = 65_536;
 /** The same where others' connections fill half of the table already. */
 const FEW_AT_ONCE = 512;
+
+/** Of these each port is a flow of its own to conntrack; of DCCP where the kernel still tracks it. */
+const WITH_PORTS = /^(?:tcp|udp|sctp|dccp|udplite)\//;
 
 /**
  * Keeps the node's connection table below half of what it holds: a full one drops packets that no rule drops. Forgets the
@@ -25,8 +28,9 @@ export class TrackedRoom {
   }
 
   /** From here on packets of this probe are sent. */
-  begin({ source, dest }: PacketProbe, sport: number): void {
-    this.#now = [PROTOCOL.tcp, PROTOCOL.udp].map((protocol) => {
+  begin({ source, dest, keys }: PacketProbe, sport: number): void {
+    const protocols = new Set(keys.filter((key) => WITH_PORTS.test(key)).map((key) => protocolOf(key)));
+    this.#now = [...protocols].map((protocol) => {
       const flows = { source: addressBytes(source), dest: addressBytes(dest), protocol, sport };
       return [`${source} ${dest} ${protocol} ${sport}`, flows] as const;
     });

@@ -1,4 +1,5 @@
 import { closeSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { HarnessError } from "../errors.ts";
 import { BATCH_SLOTS, SendBatch } from "../lab/batch.ts";
 import type { Lab } from "../lab/lab.ts";
@@ -30,11 +31,19 @@ const NODE = "host";
 const RECEIVE_BUFFER_BYTES = 256 * 1024 * 1024;
 /** More than any probe's frame. */
 const SLOT_BYTES = 128;
+/** libuv runs four threads; one more batch than processors is written while each of them sends. */
+const BATCHES = Math.min(4, availableParallelism() + 1);
+
+/** A batch, and what writes this probe's packets into it. */
+interface OwnBatch {
+  readonly batch: SendBatch;
+  readonly stencil: Stencil;
+}
 
 /** One probe's way: what writes its packets, the socket they leave by, and what hears them at their destination. */
 export interface Way {
-  readonly batch: SendBatch;
-  readonly stencil: Stencil;
+  /** So many that one is written while others are sent. */
+  readonly batches: readonly [OwnBatch, ...OwnBatch[]];
   /** The same for a batch of one's own. */
   readonly stencilFor: (batch: SendBatch, slots: number) => Stencil;
   readonly sender: number;
@@ -48,7 +57,8 @@ export class Wire {
   readonly #lab: Lab;
   readonly #macs: ReadonlyMap<string, string>;
   readonly #descriptors = new Map<string, number>();
-  readonly #batch = new SendBatch(BATCH_SLOTS, SLOT_BYTES);
+  readonly #first = new SendBatch(BATCH_SLOTS, SLOT_BYTES);
+  readonly #others = Array.from({ length: BATCHES - 1 }, () => new SendBatch(BATCH_SLOTS, SLOT_BYTES));
 
   private constructor(lab: Lab, macs: ReadonlyMap<string, string>) {
     this.#lab = lab;
@@ -81,9 +91,9 @@ export class Wire {
       batch.address(isNode ? destination(dest) : undefined);
       return new Stencil(batch, slots, ends, head);
     };
+    const own = (batch: SendBatch) => ({ batch, stencil: stencilFor(batch, BATCH_SLOTS) });
     return {
-      batch: this.#batch,
-      stencil: stencilFor(this.#batch, BATCH_SLOTS),
+      batches: [own(this.#first), ...this.#others.map(own)],
       stencilFor,
       sender: isNode ? this.#raw(family, IPPROTO_RAW) : this.#sending(from),
       capture: new Capture(ears, sight),

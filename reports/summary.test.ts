@@ -65,6 +65,23 @@ test("rules that decided no packet are told, where there are any", () => {
     /^rules {3}4 of 5 declared rules decided no packet of this run: a\.json:1:9, a\.json:2:9, a\.json:3:9 and 1 more;/m,
   );
   assert.doesNotMatch(said(coverage.slice(4)), /^rules/m);
+  const narrowed = coverage.map((rule, index) => (index < 3 ? { ...rule, unasked: true as const } : rule));
+  assert.match(
+    said(narrowed),
+    /^rules {3}1 of 2 declared rules decided no packet of this run: a\.json:4:9;/m,
+  );
+});
+
+test("the flows that were asked stand beside all that there are, and what could not be told of them", () => {
+  const run = { ...exampleRun("partial"), flows: { asked: 4_970, of: 1_179_630 } };
+  const said = (observations: typeof run.observations) =>
+    renderSummary({ ...run, observations }, { report: "r", colour: false });
+  const known = run.observations.map((seen) => ({ ...seen, outcomes: { dropped: ["tcp/1-9"] } }));
+  assert.match(said(known as typeof run.observations), /^flows {3}4,970 of 1,179,630 asked, none unknown$/m);
+  const [first, ...others] = known;
+  assert.ok(first?.kind === "packets");
+  const dark = [{ ...first, outcomes: { unknown: ["tcp/1-9"] } }, ...others] as typeof run.observations;
+  assert.match(said(dark), /^flows .*, 9 unknown$/m);
 });
 
 test("a hostile string cannot drive the terminal", () => {

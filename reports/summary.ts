@@ -1,5 +1,6 @@
 import type { Check, Finding } from "../audit/finding.ts";
 import type { Run } from "../audit/run.ts";
+import { countFlows } from "../probes/flow-key.ts";
 import { RESULTS, VERDICTS } from "./html/words.ts";
 import { attention, notable, place, why, type Judged } from "./results.ts";
 import { counted, duration, grouped, shown } from "./text.ts";
@@ -41,6 +42,7 @@ export function renderSummary(run: Run, { report, colour }: SummaryOptions): str
   );
   const tail = [
     ...idleRules(run).map((text) => `${paint("dim", "rules")}   ${text}`),
+    ...flowsAsked(run).map((text) => `${paint("dim", "flows")}   ${text}`),
     `${paint("dim", "time")}    ${times(run)}`,
     `${paint("dim", "report")}  ${shown(report)}`,
   ];
@@ -76,8 +78,9 @@ function sampled(finding: Finding | undefined): string[] {
 
 const SHOWN_RULES = 3;
 
-/** The declared rules that decided no packet; nothing where each decided some, and where the run does not tell. */
-function idleRules({ coverage = [] }: Run): string[] {
+/** The declared rules that were asked for and decided no packet; nothing where there is none, or the run does not tell. */
+function idleRules({ coverage: all = [] }: Run): string[] {
+  const coverage = all.filter(({ unasked }) => !unasked);
   const idle = coverage.filter(({ probes }) => probes === 0);
   const named = idle.slice(0, SHOWN_RULES).map(({ declared }) => shown(place(declared)));
   const more = idle.length > SHOWN_RULES ? ` and ${grouped(idle.length - SHOWN_RULES)} more` : "";
@@ -85,6 +88,14 @@ function idleRules({ coverage = [] }: Run): string[] {
   return idle.length === 0
     ? []
     : [`${said}: ${named.join(", ")}${more}; the report has a flow or a reason for each`];
+}
+
+/** `2,000 of 11,842,740 asked, none unknown`. */
+function flowsAsked({ flows, observations }: Run): string[] {
+  if (!flows) return [];
+  const dark = observations.flatMap((seen) => (seen.kind === "packets" ? (seen.outcomes.unknown ?? []) : []));
+  const unknown = dark.length > 0 ? `${grouped(countFlows(dark))} unknown` : "none unknown";
+  return [`${grouped(flows.asked)} of ${grouped(flows.of)} asked, ${unknown}`];
 }
 
 const SHOWN_STEPS = 5;

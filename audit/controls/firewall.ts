@@ -5,19 +5,24 @@ import type { PacketProbe, RecordProbe } from "../../probes/probe.ts";
 import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
-import { denialCheck, isByRule, isStanding, permitsDeclared } from "../packets.ts";
-import { sampleWords, sweepsTo, twins } from "../sweep.ts";
+import { denialCheck, judgeFlows, permitsDeclared, suspectOf } from "../packets.ts";
+import { pairSweeps, portlessSweep, sampleWords, sweepsTo, twins } from "../sweep.ts";
 import { guestInWords } from "../words.ts";
+
+/** The statement speaks of any port or protocol. */
+function hostSweeps(estate: Estate): PacketProbe[] {
+  return sweepsTo(estate, "host").flatMap(({ from }) => pairSweeps(estate, from, "host"));
+}
 
 const hostDrops: Control = {
   id: "FW-001",
-  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(sweepsTo(estate, "host"))),
-  probes: (estate) => [...sweepsTo(estate, "host"), ...twins(estate, "host")],
+  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(hostSweeps(estate))),
+  probes: (estate) => [...hostSweeps(estate), ...twins(estate, "host")],
   judge: (estate, seen) => [
-    ...sweepsTo(estate, "host").map(({ id, from }) =>
+    ...sweepsTo(estate, "host").map(({ from }) =>
       denialCheck(estate, seen, {
         title: `${from} reaches only what is declared on the host`,
-        seen: [seen.packets(id)],
+        seen: seen.packetsOf(pairSweeps(estate, from, "host")),
         twins: twins(estate, "host"),
         permits: permitsDeclared,
         expected: "no packet arrives without a declared ACCEPT or a standing accept",
@@ -61,7 +66,7 @@ const guestsDrop: Control = {
         title: `guest ${guest.id} (${guest.name}) is silent on undeclared ports`,
         seen: sweepsTo(estate, guest.id).map(({ id }) => seen.packets(id)),
         twins: twins(estate, guest.id),
-        permits: ({ decision }) => isByRule(decision) || isStanding(decision),
+        permits: permitsDeclared,
         expected: "no packet arrives without a declared ACCEPT",
         destination: guestInWords(guest),
       }),
@@ -70,9 +75,12 @@ const guestsDrop: Control = {
 
 const RULES: RecordProbe = { kind: "record", id: "record live-rules", from: "host", record: "live-rules" };
 
-/** Every ordered pair's sweep: each packet that did not arrive must have moved a counter. */
+/** Every ordered pair's sweeps: each packet that did not arrive must have moved a counter. */
 function allSweeps(estate: Estate): PacketProbe[] {
-  return places(estate).flatMap(({ id, destination: judged }) => (judged ? sweepsTo(estate, id) : []));
+  const ofPorts = places(estate).flatMap(({ id, destination: judged }) =>
+    judged ? sweepsTo(estate, id) : [],
+  );
+  return [...ofPorts, ...ofPorts.map(({ from, to }) => portlessSweep(estate, from, to))];
 }
 
 const enforced: Control = {
@@ -83,7 +91,7 @@ const enforced: Control = {
     switchedOn(estate, "the datacenter and the host", estate.host.firewall, estate.host.position),
     ...estate.guests.map((guest) => switchedOn(estate, guestInWords(guest), guest.firewall, guest.position)),
     liveCheck(seen),
-    ...allSweeps(estate).map(({ id, from, to }) => witnessCheck(seen.packets(id), from, to)),
+    ...allSweeps(estate).map(({ id }) => witnessCheck(estate, seen.packets(id))),
   ],
 };
 
@@ -118,15 +126,18 @@ function liveCheck(seen: Observations): Check {
   };
 }
 
-function witnessCheck({ id, sent, captured, accounts }: PacketObservation, from: string, to: string): Check {
+function witnessCheck(estate: Estate, observation: PacketObservation): Check {
+  const { id, sent, captured, accounts } = observation;
   const counted = accounts.reduce((sum, { gain }) => sum + gain, 0);
   const missing = sent - captured - counted;
+  const dark = missing === 0 ? undefined : judgeFlows(estate, observation).find(({ unknown }) => unknown);
   return {
-    title: `${from} > ${to}: each packet that did not arrive was counted`,
+    title: `${id}: each packet that did not arrive was counted`,
     result: missing === 0 ? "pass" : "inconclusive",
     expected: `${sent - captured} counted`,
     observed: `${sent} sent, ${captured} captured, ${counted} counted`,
     ...(missing === 0 ? {} : { reason: `${missing} packets neither arrived nor were counted` }),
+    ...(dark ? { suspect: suspectOf(dark) } : {}),
     evidence: [id],
   };
 }

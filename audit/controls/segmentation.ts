@@ -1,14 +1,24 @@
 import { type Estate, guestOf } from "../../policy/estate.ts";
 import { describeDecider } from "../../policy/explain.ts";
 import { places } from "../../policy/place.ts";
+import type { PacketObservation } from "../../probes/observation.ts";
 import type { PacketProbe, Probe, TcpProbe } from "../../probes/probe.ts";
 import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import { expectation } from "../expectation.ts";
 import type { Check } from "../finding.ts";
-import { admittedBy, denialCheck, isByRule, judgeFlows, permitsDeclared } from "../packets.ts";
+import {
+  admittedBy,
+  denialCheck,
+  inWords,
+  isByRule,
+  type JudgedFlow,
+  judgeFlows,
+  permitsDeclared,
+  suspectOf,
+} from "../packets.ts";
 import { declaredPorts } from "../ports.ts";
-import { connection, isDeclared, pairSweep, sampleWords, sweepsTo, twins } from "../sweep.ts";
+import { connection, isDeclared, pairSweep, pairSweeps, sampleWords, sweepsTo, twins } from "../sweep.ts";
 import { guestInWords } from "../words.ts";
 
 interface Pair {
@@ -32,22 +42,23 @@ function pairs(estate: Estate): Pair[] {
   );
 }
 
-function pairSweeps(estate: Estate): PacketProbe[] {
-  return pairs(estate).map(({ from, to }) => pairSweep(estate, from, to));
+/** The statement speaks of protocols and ports. */
+function allSweeps(estate: Estate): PacketProbe[] {
+  return pairs(estate).flatMap(({ from, to }) => pairSweeps(estate, from, to));
 }
 
 const undeclaredBlocked: Control = {
   id: "SEG-001",
-  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(pairSweeps(estate))),
+  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(allSweeps(estate))),
   probes: (estate) => [
-    ...pairSweeps(estate),
+    ...allSweeps(estate),
     ...places(estate).flatMap(({ id, destination: judged }) => (judged ? twins(estate, id) : [])),
   ],
   judge: (estate, seen) =>
     pairs(estate).map(({ from, to, name }) =>
       denialCheck(estate, seen, {
         title: `${from} > ${to}: undeclared flows are blocked`,
-        seen: [seen.packets(pairSweep(estate, from, to).id)],
+        seen: seen.packetsOf(pairSweeps(estate, from, to)),
         twins: twins(estate, to),
         permits: permitsDeclared,
         expected: "only declared flows arrive",
@@ -73,7 +84,7 @@ function declaredConnections(estate: Estate): TcpProbe[] {
 
 const declaredWork: Control = {
   id: "SEG-002",
-  probes: (estate) => [...declaredConnections(estate), ...pairSweeps(estate)],
+  probes: (estate) => [...declaredConnections(estate), ...allSweeps(estate)],
   judge: (estate, seen) => [
     ...declaredConnections(estate).map((probe) => connectionCheck(estate, seen, probe)),
     ...pairs(estate).flatMap((pair) => datagramChecks(estate, seen, pair)),
@@ -97,26 +108,40 @@ function connectionCheck(estate: Estate, seen: Observations, { id, from, to, por
   return { ...common, result: "fail", reason, disagreement: "converge fault" };
 }
 
-/** What a rule accepts besides TCP: the packet must arrive. */
+/** What a rule accepts besides TCP: the packet must arrive. Protocols of one class make one check. */
 function datagramChecks(estate: Estate, seen: Observations, { from, to }: Pair): Check[] {
-  const observation = seen.packets(pairSweep(estate, from, to).id);
-  const declared = judgeFlows(estate, observation).filter(
-    ({ key, decision }) => !key.startsWith("tcp/") && isByRule(decision),
-  );
-  return declared.map(({ key, arrived, unknown, decision }): Check => {
-    const admitted = admittedBy(decision);
-    const common = {
-      title: `${from} > ${to} ${key} arrives`,
-      expected: "delivered",
-      observed: arrived ? "delivered" : unknown ? "could not tell" : "not delivered",
-      ...("position" in admitted ? { declared: declaredAt(estate, admitted.position) } : {}),
-      evidence: [observation.id],
-    };
-    if (arrived) return { ...common, result: "pass" };
-    if (unknown) return { ...common, result: "inconclusive", reason: observation.reason ?? "could not tell" };
-    const reason = `${key} is declared open from ${from} to ${to}, but does not arrive`;
-    return { ...common, result: "fail", reason, disagreement: "converge fault" };
+  return seen.packetsOf(pairSweeps(estate, from, to)).flatMap((observation) => {
+    const declared = judgeFlows(estate, observation).filter(
+      ({ key, decision }) => !key.startsWith("tcp/") && isByRule(decision),
+    );
+    const alike = ({ key, packetClass, arrived, unknown }: JudgedFlow) =>
+      key.startsWith("ip/") ? `${packetClass?.first} ${arrived} ${unknown}` : key;
+    return [...Map.groupBy(declared, alike).values()].flatMap((flows) =>
+      flows.slice(0, 1).map((flow) => datagramCheck(estate, observation, inWords(flows), flow)),
+    );
   });
+}
+
+function datagramCheck(
+  estate: Estate,
+  { id, from, to, reason: unknownReason = "could not tell" }: PacketObservation,
+  flows: string,
+  flow: JudgedFlow,
+): Check {
+  const { arrived, unknown, decision } = flow;
+  const admitted = admittedBy(decision);
+  const common = {
+    title: `${from} > ${to} ${flows} arrives`,
+    expected: "delivered",
+    observed: arrived ? "delivered" : unknown ? "could not tell" : "not delivered",
+    ...("position" in admitted ? { declared: declaredAt(estate, admitted.position) } : {}),
+    evidence: [id],
+  };
+  if (arrived) return { ...common, result: "pass" };
+  const suspect = suspectOf(flow);
+  if (unknown) return { ...common, result: "inconclusive", reason: unknownReason, suspect };
+  const reason = `${flows} is declared open from ${from} to ${to}, but does not arrive`;
+  return { ...common, result: "fail", reason, disagreement: "converge fault", suspect };
 }
 
 const noWayRound: Control = {

@@ -170,7 +170,7 @@ const CASES: readonly Case[] = [
     "router advertisements",
     "OUT ACCEPT -p icmpv6 -icmp-type router-advertisement",
     /radv/,
-    "OUT ACCEPT -p icmpv6 -icmp-type redirect",
+    "OUT ACCEPT -p icmpv6 -icmp-type echo-request",
   ),
   never("a NIC that is not there", `${WEB} -i net3`, /guest 100 has no net3/, `${WEB} -i net2`),
   {

@@ -2,7 +2,7 @@ import { firstState, ICMP, ICMPV6, TCP } from "../packet.ts";
 import { type Diagram, NONE } from "./diagram.ts";
 import { icmpService, stateNumber } from "./layout.ts";
 import type { Conditions, PacketSpace } from "./packet-space.ts";
-import { joined, others, type Span, single } from "./spans.ts";
+import { joined, type Span, single } from "./spans.ts";
 
 const KNOWN = new WeakMap<PacketSpace, Diagram>();
 
@@ -15,13 +15,24 @@ export function openingsOf(space: PacketSpace): Diagram {
 
 function makeOpenings(space: PacketSpace): Diagram {
   const { store } = space;
-  const rest = others(joined([ICMP, ICMPV6, TCP].map(single)), 255);
   const parts: readonly Conditions[] = [
-    { states: [single(stateNumber("NEW"))], protos: rest },
+    ...plainOpenings(),
     ...tcpOpenings(),
     ...[ICMP, ICMPV6].flatMap((proto) => icmpOpenings(proto)),
   ];
   return parts.reduce((all, part) => store.union(all, space.where(part)), NONE);
+}
+
+/** Of protocols of which the number tells all. */
+function plainOpenings(): readonly Conditions[] {
+  const protos = Array.from({ length: 256 }, (_, proto) => proto).filter(
+    (proto) => ![ICMP, ICMPV6, TCP].includes(proto),
+  );
+  const stateOf = (proto: number) => firstState({ proto, icmpType: -1, flags: 0 });
+  return [...Map.groupBy(protos, stateOf)].map(([state, each]) => ({
+    states: [single(stateNumber(state))],
+    protos: joined(each.map(single)),
+  }));
 }
 
 function tcpOpenings(): readonly Conditions[] {

@@ -1,9 +1,9 @@
-import type { Check, Finding, Result } from "../../audit/finding.ts";
+import type { Check, Finding, Result, Suspect } from "../../audit/finding.ts";
 import type { Run } from "../../audit/run.ts";
-import type { Observation } from "../../probes/observation.ts";
+import type { FlowTrace, Observation } from "../../probes/observation.ts";
 import { isGreen, judged, notable, place, why, type Judged } from "../results.ts";
-import { counted, duration } from "../text.ts";
-import { inShort } from "./evidence.ts";
+import { counted, duration, grouped } from "../text.ts";
+import { fileLinks, inShort } from "./evidence.ts";
 import { html, long, type Html, type Part } from "./html.ts";
 import { evidenceLinks, type Links } from "./links.ts";
 import { familyName, familyOf, RESULTS, type Mark } from "./words.ts";
@@ -98,6 +98,7 @@ ${check.reason !== undefined && check.reason !== said && html`<p class="why">${l
 <dl class="compare"><div><dt>Expected</dt><dd>${long(check.expected, LONGEST)}</dd></div><div><dt>Observed</dt><dd class="${!green && mark.tone}">${long(check.observed, LONGEST)}</dd></div></dl>
 ${check.proofs && proofs(check.proofs)}
 ${green ? quietly(check) : declared(check)}
+${check.suspect && traced(check.suspect, check.trace)}
 ${check.evidence.length > 0 && evidence(check.evidence, green, context)}</li>`;
 }
 
@@ -105,6 +106,22 @@ function proofs({ stimulus, silence, drop, twin }: NonNullable<Check["proofs"]>)
   const proof = (label: string, text: string | undefined) =>
     html`<li class="${text === undefined && "absent"}"><b>${text === undefined ? "✗" : "✓"} ${label}</b> ${text === undefined ? "not proved" : long(text, LONGEST)}</li>`;
   return html`<ul class="proofs" aria-label="The four proofs of a denial">${proof("sent", stimulus)}${proof("silent", silence)}${proof("drop counted", drop)}${proof("reachable otherwise", twin)}</ul>`;
+}
+
+/** The flow that shows it: what the model says of its way, and what was seen of it when it was sent once more. */
+function traced({ key, path }: Suspect, trace: FlowTrace | undefined): Html {
+  const hops = html`<ol class="plain">${path.map((hop) => html`<li>${long(hop, LONGEST)}</li>`)}</ol>`;
+  if (!trace) return html`<dl class="pairs">${row(`The model's way of ${key}`, hops)}</dl>`;
+  const { flow, outcome, counters, frames } = trace;
+  const lines = counters.map(
+    ({ chain, rule, before, after }) =>
+      html`<li><b>${grouped(before)} → ${grouped(after)}</b> <code>${chain}</code> <code>${long(rule, LONGEST)}</code></li>`,
+  );
+  return html`<dl class="pairs">
+${row("Sent once more", html`<code>${flow}</code>: <b>${outcome}</b>`)}
+${row("The model's way", hops)}
+${row("Counters, before and after", html`<ul class="plain">${lines}</ul>`)}
+${row("Frames, by device", fileLinks(frames))}</dl>`;
 }
 
 /** On one line, for a check that passed. */

@@ -13,16 +13,21 @@ ${rules === undefined ? html`<p class="calm">This run does not tell which rules 
 
 function exercised(rules: readonly RuleCoverage[]): Html {
   if (rules.length === 0) return html`<p class="calm">None is declared.</p>`;
-  const idle = rules.filter(({ probes }) => probes === 0).length;
+  const idle = rules.filter(({ probes, unasked }) => probes === 0 && !unasked).length;
+  const unasked = rules.filter((rule) => rule.unasked).length;
+  const left =
+    unasked > 0 &&
+    html`<p>${counted(unasked, "more rule")}: this run, narrowed or cut short, asked for no packet of theirs.</p>`;
+  const asked = rules.length - unasked;
   const said =
     idle === 0
-      ? html`<p>Each declared rule (${grouped(rules.length)} of ${grouped(rules.length)}) decided packets of this run.</p>`
-      : html`<p><b>${grouped(idle)}</b> of ${counted(rules.length, "declared rule")} decided no packet of this run: it says nothing about them.</p>`;
+      ? html`<p>Each declared rule that was asked for (${grouped(asked)} of ${grouped(rules.length)}) decided packets of this run.</p>`
+      : html`<p><b>${grouped(idle)}</b> of ${counted(asked, "declared rule")} decided no packet of this run: it says nothing about them.</p>`;
   const head = ["Rule", "Of", "As Proxmox has it", "Packets", "A flow that it would decide"];
-  return html`${said}${table("Declared rules, and the packets that each decided", head, rules.map(row), "rules")}`;
+  return html`${said}${left}${table("Declared rules, and the packets that each decided", head, rules.map(row), "rules")}`;
 }
 
-function row({ declared, where, text, probes, flow, reason }: RuleCoverage): Html {
+function row({ declared, where, text, probes, flow, reason, unasked }: RuleCoverage): Html {
   const way = html`${flow !== undefined && html`<code>${flow}</code>`}${flow !== undefined && reason !== undefined && ": "}${reason}`;
-  return html`<tr><th scope="row" class="mono">${place(declared)}</th><td>${where}</td><td class="mono">${text}</td><td class="number ${probes === 0 && "unsure"}">${probes === 0 ? "none" : grouped(probes)}</td><td>${way}</td></tr>`;
+  return html`<tr><th scope="row" class="mono">${place(declared)}</th><td>${where}</td><td class="mono">${text}</td><td class="number ${probes === 0 && !unasked && "unsure"}">${unasked ? "not asked" : probes === 0 ? "none" : grouped(probes)}</td><td>${way}</td></tr>`;
 }

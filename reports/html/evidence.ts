@@ -97,7 +97,12 @@ ${row("Outcome", outcome)}
 ${row("Answer", long(answer, LONGEST))}
 ${reason !== undefined && row("Why unknown", long(reason, LONGEST))}
 ${values.length > 0 && row("Facts", html`<dl class="factlist">${values}</dl>`)}
-${attachments && row("Files of the run", html`<ul class="plain">${attachments.map(attachment)}</ul>`)}</dl>`;
+${attachments && row("Files of the run", fileLinks(attachments))}</dl>`;
+}
+
+/** Files of the run's folder. */
+export function fileLinks(names: readonly string[]): Html {
+  return html`<ul class="plain">${names.map(attachment)}</ul>`;
 }
 
 /** A link only where the name can't lead out of the run's folder. */

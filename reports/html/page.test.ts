@@ -125,8 +125,32 @@ test("declared rules stand with the packets that each decided; one without any h
     /<th scope="row" class="mono">a\.json:4:9<\/th><td>guest 801<\/td><td class="mono">IN ACCEPT -p gre<\/td><td class="number unsure">none<\/td><td><code>lan &gt; 801 ip\/47<\/code>: &lt;b&gt;no<\/td>/,
   );
   assert.match(html, />IN ACCEPT -p tcp<\/td><td class="number ">1,234</);
-  assert.match(page([busy]), /Each declared rule \(1 of 1\) decided packets/);
+  assert.match(page([busy]), /Each declared rule that was asked for \(1 of 1\) decided packets/);
   assert.match(renderHtml(exampleRun()), /does not tell which rules/);
+});
+
+test("a traced flow stands with its check: outcome, the model's hops, counters and files, of which none leads elsewhere", () => {
+  const run = exampleRun();
+  const checks = run.findings.flatMap((finding) => finding.checks);
+  const [bad] = checks.filter(({ result }) => result === "fail");
+  assert.ok(bad);
+  bad.suspect = {
+    observation: bad.evidence[0] ?? "",
+    key: "tcp/8000",
+    path: ["FORWARD into guest 801: drop, by <b>"],
+  };
+  assert.match(renderHtml(run), /way of tcp\/8000.*by &lt;b&gt;/s);
+  bad.trace = {
+    flow: "wan > 801 tcp/8000",
+    outcome: "delivered",
+    counters: [{ chain: "veth801i0-IN", rule: "-p tcp -j ACCEPT", before: 1200, after: 1201 }],
+    frames: ["wan-801-tcp-8000.801-eth0.pcap", "../../etc/passwd"],
+  };
+  const page = renderHtml(run);
+  assert.match(page, /<code>wan &gt; 801 tcp\/8000<\/code>: <b>delivered<\/b>/);
+  assert.match(page, /<b>1,200 → 1,201<\/b> <code>veth801i0-IN<\/code>/);
+  assert.ok(page.includes('<a href="./wan-801-tcp-8000.801-eth0.pcap">'));
+  assert.ok(page.includes("<li>../../etc/passwd</li>"));
 });
 
 test("totals add up, and a run whose totals do not is told so", () => {

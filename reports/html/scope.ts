@@ -129,6 +129,15 @@ export function totals(run: Run): Total[] {
       label: "Flows of those pairs",
       value: grouped(run.matrix.reduce((sum, cell) => sum + cell.probedCount, 0)),
     },
+    ...(run.flows
+      ? [
+          {
+            label: "Flows asked",
+            value: `${grouped(run.flows.asked)} of the ${grouped(run.flows.of)} that the same sweeps have in full`,
+            adds: run.flows.asked === sent,
+          },
+        ]
+      : []),
     {
       label: "Packets",
       value: `${grouped(sent)} sent = ${grouped(captured)} captured + ${grouped(gained)} counted as dropped or rejected + ${grouped(sent - captured - gained)} unaccounted for`,
