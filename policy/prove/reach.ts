@@ -53,12 +53,20 @@ function findReaches(estate: Estate, from: Place, to: Place, sources: Sources): 
   });
 }
 
+const FIRST = new WeakMap<PacketSpace, PacketSet>();
+
+/** What opens a flow. What is its own reply does not: its answer goes where it came from. */
+function firstPackets(space: PacketSpace): PacketSet {
+  const known =
+    FIRST.get(space) ??
+    new PacketSet(space, openingsOf(space)).intersect(PacketSet.where(space, { ownReply: false }));
+  FIRST.set(space, known);
+  return known;
+}
+
 /** What a place can send as the first packet of a flow. */
 export function sentBy(space: PacketSpace, estate: Estate, from: Place, sources: Sources): PacketSet {
-  // What is its own reply opens nothing: its answer goes where it came from.
-  const openings = new PacketSet(space, openingsOf(space)).intersect(
-    PacketSet.where(space, { ownReply: false }),
-  );
+  const openings = firstPackets(space);
   return sources === "any" || space.family === 6
     ? openings
     : openings.intersect(ownSources(space, estate, from));

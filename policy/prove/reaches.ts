@@ -1,7 +1,6 @@
 import { type Estate, guestOf, type Position } from "../estate.ts";
 import { describeDecider } from "../explain.ts";
-import type { Decider, Place } from "../flow.ts";
-import { describePosition } from "../position.ts";
+import type { Place } from "../flow.ts";
 import { nodeOf } from "../proxmox/node.ts";
 import { spaceOf } from "../space/node-space.ts";
 import { cubeText } from "../space/cube-text.ts";
@@ -9,9 +8,10 @@ import type { PacketSet } from "../space/packet-set.ts";
 import { flowOfPacket } from "../space/witness.ts";
 import { closingOf, switchedOn } from "./closing.ts";
 import { guestById } from "./owners.ts";
+import { type Leak, leaksOf } from "./leaks.ts";
 import type { Proof, Violation } from "./proof.ts";
-import { type Reach, reachesOf, sentBy, tasteOf } from "./reach.ts";
-import { REQUIREMENTS, type Requirement, webOf } from "./requirement.ts";
+import { type Reach, sentBy, tasteOf } from "./reach.ts";
+import { countPairs, REQUIREMENTS, type Requirement, webOf } from "./requirement.ts";
 import { placeInWords } from "./way.ts";
 
 /** Who reaches what, for every packet: the controls that a firewall alone decides. Pure. */
@@ -39,44 +39,27 @@ function proveSwitchedOn(estate: Estate): Proof {
 }
 
 function proofOf(estate: Estate, requirement: Requirement): Proof {
-  const { control, statement, pairs, sources = "own" } = requirement;
-  const all = pairs(estate);
-  const leaks = leaksOf(estate, requirement);
-  const violations = [...Map.groupBy(leaks, ({ decider }) => nameOf(decider)).values()].map((group) =>
-    violationOf(estate, group),
-  );
+  const { control, statement, sources = "own" } = requirement;
+  const pairs = countPairs(estate, requirement);
+  const violations = leaksOf(estate, requirement).map((leak) => violationOf(estate, leak));
   const under = sources === "any" ? "any source" : "its own sources";
   return {
     control,
     statement,
-    space: `${all.length} ordered ${all.length === 1 ? "pair" : "pairs"}, every first packet of IPv4 and IPv6 under ${under}`,
+    space: `${pairs} ordered ${pairs === 1 ? "pair" : "pairs"}, every first packet of IPv4 and IPv6 under ${under}`,
     violations: control === "EDGE-001" ? [...violations, ...closedWeb(estate)] : violations,
     notes: [],
   };
 }
 
-/** What gets through though the requirement does not permit it. */
-export function leaksOf(estate: Estate, { pairs, sources = "own", permits }: Requirement): readonly Reach[] {
-  return pairs(estate)
-    .flatMap(({ from, to }) => reachesOf(estate, from, to, sources))
-    .map((reach) => ({ ...reach, set: reach.set.subtract(permits(estate, reach)) }))
-    .filter(({ set }) => !set.isEmpty);
-}
-
-/** One line of the files, or one of Proxmox's own, whoever gets through by it. */
-function nameOf(decider: Decider): string {
-  const position = "position" in decider ? describePosition(decider.position) : "";
-  return `${decider.kind} ${position} ${"text" in decider ? decider.text : ""}`;
-}
-
-function violationOf(estate: Estate, leaks: readonly Reach[]): Violation {
-  const [first] = leaks;
-  if (!first) throw new TypeError("a violation without a leak");
+function violationOf(estate: Estate, leak: Leak): Violation {
+  const [first] = leak.reaches;
+  if (!first) throw new TypeError("a leak of nothing");
   const { from, to, set, decider } = first;
   const packet = set.witness(tasteOf(estate, from, to));
   const closing = closingOf(estate, decider);
   return {
-    message: `${reachInWords(estate, leaks)}, let in by ${describeDecider(decider)}`,
+    message: `${leakInWords(estate, first, leak)}, let in by ${describeDecider(decider)}`,
     position: positionOf(estate, first),
     ...(packet && { witness: flowOfPacket(packet, from, to) }),
     remedy: closing.remedy,
@@ -87,14 +70,10 @@ function violationOf(estate: Estate, leaks: readonly Reach[]): Violation {
 const MOST_LINES = 3;
 
 /** `wan reaches Portainer (guest 1001) with tcp 9443` of the first pair, and how many pairs there are beside it. */
-function reachInWords(estate: Estate, leaks: readonly Reach[]): string {
-  const [first] = leaks;
-  if (!first) return "nothing";
-  const own = leaks.filter(({ from, to }) => from === first.from && to === first.to);
-  const pairs = new Set(leaks.map(({ from, to }) => `${from} ${to}`)).size;
+function leakInWords(estate: Estate, first: Reach, { reaches, pairs }: Leak): string {
   const more = pairs > 1 ? ` (and ${pairs - 1} more ${pairs === 2 ? "pair" : "pairs"})` : "";
   const [from, to] = [first.from, first.to].map((place) => placeInWords(estate, place));
-  return `${from} reaches ${to} with ${flowsInWords(estate, own)}${more}`;
+  return `${from} reaches ${to} with ${flowsInWords(estate, reaches)}${more}`;
 }
 
 /** What a rule lets in, as it is written; what nothing stops needs no list. */
