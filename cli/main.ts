@@ -85,6 +85,12 @@ const VERBS: Readonly<Record<string, Entry>> = {
     acts: false,
     load: () => import("./check.ts"),
   },
+  coverage: {
+    does: "says which packets each rule alone decides, and why a rule decides none",
+    example: "phx coverage my-estate",
+    acts: false,
+    load: () => import("./coverage.ts"),
+  },
   diff: {
     does: "says what a change of the files lets through, and what no more",
     example: "phx diff main..HEAD -- etc",
