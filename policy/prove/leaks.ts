@@ -4,9 +4,9 @@ import { describePosition } from "../position.ts";
 import { sourcesOf } from "../space/sources.ts";
 import { joined, type Span, single } from "../space/spans.ts";
 import { arrivesByNoRule, arrivesByRule, atArrival } from "./arrival.ts";
-import { type Reach, reachesOf } from "./reach.ts";
+import { type Reach, reachesIn, reachesOf } from "./reach.ts";
 import { type Pair, permitted, type Requirement } from "./requirement.ts";
-import { allGuests, rankOf, type SenderClass, senderClasses } from "./senders.ts";
+import { allGuests, rankOf, type Sender, type SenderClass, senderClasses } from "./senders.ts";
 
 /** What one line lets through though a requirement does not permit it. */
 export interface Leak {
@@ -89,27 +89,50 @@ function sendersTo(estate: Estate, requirement: Requirement, to: Place): Tallies
     const lines = new Set(leaksOn(estate, requirement, { from, to }).map(({ decider }) => lineOf(decider)));
     for (const line of lines) tally(found, line, from, rankOf(estate, from));
   }
-  if (senders === "all") tallyGuests(estate, requirement, to, new Set([to, ...apart(estate)]), found);
+  if (senders === "all")
+    tallyGuests({ estate, requirement, to, left: new Set([to, ...apart(estate)]) }, found);
   return found;
 }
 
-/** The guests but those left out, all of which the requirement judges alike. */
-function tallyGuests(
-  estate: Estate,
-  requirement: Requirement,
-  to: Place,
-  left: ReadonlySet<Place>,
-  found: Tallies,
-): void {
+/**
+ * The guests but those left out, all of which the requirement judges alike. By IPv6 all of a class get through by a line or
+ * none: the files name no address there. What all classes do by IPv6 need not be asked of IPv4, where rules about single
+ * addresses make many classes.
+ */
+function tallyGuests(question: Question, found: Tallies): void {
+  const { estate, requirement, to, left } = question;
   const { trusts = () => true } = requirement;
   const guests = allGuests(estate);
-  const { first } = guests.allBut(left);
-  if (!first) return;
-  const isTrusted = trusts(estate, first.place);
-  if (isTrusted && !arrivesByNoRule(estate, to)) return;
-  const arriving = notPermitted(estate, requirement, atArrival(estate, first.place, to));
-  if (!arriving.some((reach) => comesFrom(reach, guests, left))) return;
-  for (const each of senderClasses(estate)) tallyClass(estate, requirement, to, left, each, found);
+  const { first, count } = guests.allBut(left);
+  if (!first || (trusts(estate, first.place) && !arrivesByNoRule(estate, to))) return;
+  const arriving = notPermitted(estate, requirement, atArrival(estate, first.place, to)).filter((reach) =>
+    comesFrom(reach, guests, left),
+  );
+  if (arriving.length === 0) return;
+  const by6 = senderClasses(estate, 6).map((senders) => ({ senders, lines: linesBy6(question, senders) }));
+  const asked = by6.filter(({ senders }) => senders.allBut(left).first);
+  for (const line of new Set(arriving.map(({ decider }) => lineOf(decider)))) {
+    if (asked.every(({ lines }) => lines.has(line))) tally(found, line, first.place, first.rank, count);
+    else {
+      const through = asked.flatMap(({ senders, lines }) => (lines.has(line) ? senders.members : []));
+      tallyLine(question, line, new Set(through.map(({ place }) => place)), found);
+    }
+  }
+}
+
+/** What is asked of all guests but some: those that are judged by who they are, and the destination. */
+interface Question {
+  readonly estate: Estate;
+  readonly requirement: Requirement;
+  readonly to: Place;
+  readonly left: ReadonlySet<Place>;
+}
+
+/** The lines by which a class gets through by IPv6. */
+function linesBy6({ estate, requirement, to, left }: Question, senders: SenderClass): ReadonlySet<string> {
+  const { first } = senders.allBut(left);
+  const reaches = first ? reachesIn(6, estate, first.place, to, "any") : [];
+  return new Set(notPermitted(estate, requirement, reaches).map(({ decider }) => lineOf(decider)));
 }
 
 /** Whether a packet that arrives may be a guest's, by its source. */
@@ -120,32 +143,23 @@ function comesFrom({ family, set }: Reach, guests: SenderClass, left: ReadonlySe
   return false;
 }
 
-function tallyClass(
-  estate: Estate,
-  requirement: Requirement,
-  to: Place,
-  left: ReadonlySet<Place>,
-  senders: SenderClass,
-  found: Tallies,
-): void {
-  const { first, count } = senders.allBut(left);
-  if (!first) return;
-  const reaches = notPermitted(estate, requirement, reachesOf(estate, first.place, to, "any"));
-  for (const [line, own] of Map.groupBy(reaches, ({ decider }) => lineOf(decider))) {
-    // The files name no IPv6 address: there a sender may have any.
-    if (own.some(({ family }) => family === 6)) {
-      tally(found, line, first.place, first.rank, count);
-      continue;
-    }
+/** Those who get through by one line: by IPv6, and of the others by IPv4 those whose address does. */
+function tallyLine(question: Question, line: string, by6: ReadonlySet<Place>, found: Tallies): void {
+  const { estate, requirement, to, left } = question;
+  for (const place of by6) if (!left.has(place)) tally(found, line, place, rankOf(estate, place));
+  for (const senders of senderClasses(estate, 4)) {
+    const { first } = senders.allBut(left);
+    if (!first) continue;
+    const reaches = notPermitted(estate, requirement, reachesIn(4, estate, first.place, to, "any"));
+    const own = reaches.filter(({ decider }) => lineOf(decider) === line);
     const sources = own.map(({ set }) => sourcesOf(set.diagram));
     const spans = joined(sources.flatMap((each) => each.spans));
-    for (const { place, rank } of senders.within(spans))
-      if (!left.has(place)) tally(found, line, place, rank);
+    const isNew = ({ place }: Sender) => !left.has(place) && !by6.has(place);
+    for (const each of senders.within(spans)) if (isNew(each)) tally(found, line, each.place, each.rank);
     const toSelf = new Set(sources.flatMap((each) => each.toSelf).filter((address) => !isIn(spans, address)));
-    for (const { place: from, rank } of senders.within([...toSelf].map(single))) {
-      if (left.has(from)) continue;
-      const leaks = leaksOn(estate, requirement, { from, to });
-      if (leaks.some(({ decider }) => lineOf(decider) === line)) tally(found, line, from, rank);
+    for (const each of senders.within([...toSelf].map(single))) {
+      const leaks = isNew(each) ? leaksOn(estate, requirement, { from: each.place, to }) : [];
+      if (leaks.some(({ decider }) => lineOf(decider) === line)) tally(found, line, each.place, each.rank);
     }
   }
 }

@@ -6,7 +6,7 @@ import { spaceOf } from "../space/node-space.ts";
 import { cubeText } from "../space/cube-text.ts";
 import type { PacketSet } from "../space/packet-set.ts";
 import { flowOfPacket } from "../space/witness.ts";
-import { closingOf, switchedOn } from "./closing.ts";
+import { type Closing, closingOf, switchedOn, triedLines } from "./closing.ts";
 import { guestById } from "./owners.ts";
 import { type Leak, leaksOf } from "./leaks.ts";
 import type { Proof, Violation } from "./proof.ts";
@@ -23,47 +23,67 @@ export function proveReaches(estate: Estate): readonly Proof[] {
 function proveSwitchedOn(estate: Estate): Proof {
   const sections = [estate.host, ...estate.guests];
   const off = sections.filter(({ firewall }) => firewall?.enabled !== true);
+  const found = off.map((each) => {
+    const place = "id" in each ? each.id : "host";
+    const position = each.firewall?.keys?.enabled ?? each.firewall?.position ?? each.position;
+    const why = each.firewall ? "is off" : "is missing";
+    const message = `the firewall of ${placeInWords(estate, place)} ${why}: nothing filters its port`;
+    return { message, position, closing: switchedOn(estate, position) };
+  });
   return {
     control: "FW-003",
     statement: "The firewall of the datacenter, the host and each guest is on.",
     space: `${sections.length} firewalls`,
-    violations: off.map((each): Violation => {
-      const place = "id" in each ? each.id : "host";
-      const position = each.firewall?.keys?.enabled ?? each.firewall?.position ?? each.position;
-      const why = each.firewall ? "is off" : "is missing";
-      const message = `the firewall of ${placeInWords(estate, place)} ${why}: nothing filters its port`;
-      return { message, position, ...switchedOn(estate, position) };
-    }),
-    notes: [],
+    violations: found.map(closed),
+    notes: untried(estate, found),
   };
 }
 
 function proofOf(estate: Estate, requirement: Requirement): Proof {
   const { control, statement, sources = "own" } = requirement;
   const pairs = countPairs(estate, requirement);
-  const violations = leaksOf(estate, requirement).map((leak) => violationOf(estate, leak));
+  const found = leaksOf(estate, requirement).map((leak) => openOf(estate, leak));
+  const violations = found.map(closed);
   const under = sources === "any" ? "any source" : "its own sources";
   return {
     control,
     statement,
     space: `${pairs} ordered ${pairs === 1 ? "pair" : "pairs"}, every first packet of IPv4 and IPv6 under ${under}`,
     violations: control === "EDGE-001" ? [...violations, ...closedWeb(estate)] : violations,
-    notes: [],
+    notes: untried(estate, found),
   };
 }
 
-function violationOf(estate: Estate, leak: Leak): Violation {
+/** What is open, and what closes it. */
+interface Open extends Pick<Violation, "message" | "position" | "witness"> {
+  readonly closing: Closing;
+}
+
+function closed({ closing: { remedy, patch }, ...open }: Open): Violation {
+  return { ...open, remedy, ...(patch && { patch }) };
+}
+
+/** Where not for all of them a patch was tried. */
+function untried(estate: Estate, found: readonly Open[]): readonly string[] {
+  const count = found.filter(({ closing }) => closing.isUntried).length;
+  if (count === 0) return [];
+  const tried = triedLines(estate);
+  const which = tried === 0 ? "none" : `the first ${tried} lines of the files alone`;
+  return [
+    `no patch was tried for ${count} of these: in an estate of ${estate.guests.length} guests it is for ${which}`,
+  ];
+}
+
+function openOf(estate: Estate, leak: Leak): Open {
   const [first] = leak.reaches;
   if (!first) throw new TypeError("a leak of nothing");
   const { from, to, set, decider } = first;
   const packet = set.witness(tasteOf(estate, from, to));
-  const closing = closingOf(estate, decider);
   return {
     message: `${leakInWords(estate, first, leak)}, let in by ${describeDecider(decider)}`,
     position: positionOf(estate, first),
     ...(packet && { witness: flowOfPacket(packet, from, to) }),
-    remedy: closing.remedy,
-    ...(closing.patch && { patch: closing.patch }),
+    closing: closingOf(estate, decider),
   };
 }
 

@@ -1,11 +1,12 @@
+import { parseIpv4 } from "../address.ts";
 import type { Estate } from "../estate.ts";
 import type { Place } from "../flow.ts";
-import { parseIpv4 } from "../address.ts";
+import type { Family } from "../ip.ts";
 import { places } from "../place.ts";
 import { nodeOf } from "../proxmox/node.ts";
 import { spaceOf } from "../space/node-space.ts";
 import type { Span } from "../space/spans.ts";
-import { addressAt } from "./owners.ts";
+import { addressAt, guestById } from "./owners.ts";
 
 /** A guest that sends, with its address as a number and its rank among all places. */
 export interface Sender {
@@ -74,25 +75,29 @@ export function allGuests(estate: Estate): SenderClass {
   return known;
 }
 
-const CLASSES = new WeakMap<Estate, readonly SenderClass[]>();
+const CLASSES = { 4: classCache(), 6: classCache() };
 
-/** The guests by class: whose packets of neither family any other place can tell apart. */
-export function senderClasses(estate: Estate): readonly SenderClass[] {
-  const known = CLASSES.get(estate) ?? findClasses(estate);
-  CLASSES.set(estate, known);
+function classCache() {
+  return new WeakMap<Estate, readonly SenderClass[]>();
+}
+
+/** The guests whose packets of one family no other place can tell apart but by their sources. */
+export function senderClasses(estate: Estate, family: Family): readonly SenderClass[] {
+  const known = CLASSES[family].get(estate) ?? findClasses(estate, family);
+  CLASSES[family].set(estate, known);
   return known;
 }
 
-function findClasses(estate: Estate): readonly SenderClass[] {
-  const space = spaceOf(nodeOf(estate));
-  const [of4, of6] = ([4, 6] as const).map(
-    (family) => new Map(space.senders(family).flatMap((each, index) => each.map((place) => [place, index]))),
-  );
-  const classes = Map.groupBy(estate.guests, ({ id }) => `${of4?.get(id)} ${of6?.get(id)}`);
-  return [...classes.values()].map((guests) => new SenderClass(sendersOf(estate, guests)));
+function findClasses(estate: Estate, family: Family): readonly SenderClass[] {
+  const senders = spaceOf(nodeOf(estate)).senders(family);
+  return senders.flatMap((each) => {
+    const guests = each.flatMap((place) => guestById(estate, place) ?? []);
+    const ranked = sendersOf(estate, guests).sort((a, b) => a.rank - b.rank);
+    return ranked.length > 0 ? [new SenderClass(ranked)] : [];
+  });
 }
 
-function sendersOf(estate: Estate, guests: Estate["guests"]): readonly Sender[] {
+function sendersOf(estate: Estate, guests: Estate["guests"]): Sender[] {
   return guests.map(({ id: place }) => ({
     place,
     address: parseIpv4(addressAt(estate, place)) ?? -1,
