@@ -35,7 +35,7 @@ function flowLines(word: string, { family, lines }: FlowLines): readonly string[
 /** What is all that the rule decides need not be printed twice. */
 function otherwiseLines(each: Otherwise): readonly string[] {
   const { would, by, isAll, family } = each;
-  const words = `without it ${would}, by ${describeDecider(by)}`;
+  const words = `without it ${would}, for example by ${describeDecider(by)}`;
   if (isAll) return [`    ${words}: all of it${family === 6 ? " (IPv6)" : ""}`];
   return [`    ${words}:`, ...flowLines("   ", each)];
 }

@@ -80,30 +80,30 @@ class Coverer {
     for (const place of this.#ground.places) {
       const sites = sitesOf(this.#ground, place, used);
       const found = this.#place(place, sites);
-      if (found) rules.push(...found);
+      if (typeof found !== "string") rules.push(...found);
       else {
         const position = sites[0]?.rule.position ?? this.#model.node.cluster.position;
-        const why = `more than ${this.#mostLines} lines at one hop, or lines that cross too much, take too long`;
-        unchecked.push({ place: place.title, position, rules: sites.length, why });
+        unchecked.push({ place: place.title, position, rules: sites.length, why: found });
       }
       this.#workshop.tidy();
     }
     return { rules: withNeeded(rules), unchecked };
   }
 
-  /** Undefined where that would take too long. */
-  #place(place: Place, sites: readonly Site[]): readonly RuleShare[] | undefined {
-    if (sites.length > this.#mostLines) return undefined;
+  /** Words where that would take too long. */
+  #place(place: Place, sites: readonly Site[]): readonly RuleShare[] | string {
+    const tooMany = `more than ${this.#mostLines} rules at one place take too long`;
+    if (sites.length > this.#mostLines) return tooMany;
     const index = new SiteIndex(sites);
     const hops = { in: this.#hops(place, index, "in"), out: this.#hops(place, index, "out") };
-    if ([...hops.in, ...hops.out].some(({ lines }) => lines > this.#mostLines)) return undefined;
+    if ([...hops.in, ...hops.out].some(({ lines }) => lines > this.#mostLines)) return tooMany;
     const tried = new Map<Site, Tried[]>(sites.map((site) => [site, []]));
     for (const direction of DIRECTIONS) {
       if (!sites.some(({ rule }) => rule.type === direction)) continue;
       for (const at of hops[direction]) {
         if (!at.hasChain) continue;
         const hop = new HopShares(this.#workshop.makerOf(at.hop.family), at);
-        if (hop.isExhausted) return undefined;
+        if (hop.isExhausted) return "rules that cross in so many fields take too long";
         for (const share of hop.shares) tried.get(share.site)?.push({ hop, share });
       }
     }

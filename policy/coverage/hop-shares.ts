@@ -43,7 +43,7 @@ const SAMPLES: Readonly<Record<Family, ReturnType<typeof packetOf>>> = {
 };
 
 /** Some hundred megabytes. Rules that cross in every field make as many. */
-const MOST_DIAGRAMS = 500_000;
+const MOST_DIAGRAMS = 200_000;
 
 const POLICIES = new WeakMap<StepMaker, Map<string, Outcomes>>();
 
