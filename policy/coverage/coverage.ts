@@ -41,7 +41,7 @@ export interface CoverageOptions {
 }
 
 const MAX = 8;
-export const MOST_LINES = 2000;
+const MOST_LINES = 2000;
 
 /** For each declared rule of a node what it decides, and what of that it alone decides. Pure. */
 export function coverageOf(node: Node, options: CoverageOptions = {}): Coverage {

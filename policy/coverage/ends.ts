@@ -6,9 +6,10 @@ import type { Place } from "../flow.ts";
 import { type IpSpan, parseIp } from "../ip.ts";
 import { type Region, regionOf } from "../lint/region.ts";
 import { places } from "../place.ts";
-import { addressAt } from "../prove/owners.ts";
+import { addressAt, ownerOf } from "../prove/owners.ts";
 import { sentBy, tasteOf } from "../prove/reach.ts";
 import type { Node } from "../proxmox/node.ts";
+import { formatIp } from "../space/address-text.ts";
 import { type NodeSpace, spaceOf } from "../space/node-space.ts";
 import { PacketSet } from "../space/packet-set.ts";
 import type { PacketSpace } from "../space/packet-space.ts";
@@ -38,6 +39,7 @@ export class Ends {
   readonly #space: PacketSpace;
   readonly #sent = new Map<Place, PacketSet>();
   readonly #dests = new Map<Place, PacketSet>();
+  readonly #others = new Map<Place, PacketSet>();
   #everybody: PacketSet | undefined;
   #unnamed: PacketSet | undefined;
 
@@ -70,9 +72,8 @@ export class Ends {
 
   /** An ACCEPT of packets that another hop stops, whoever sends them or wherever they go. */
   #whyStopped(own: Place, isIn: boolean, set: PacketSet): Vain | undefined {
-    const others = places(this.#estate).filter(({ id }) => id !== own);
     let first: string | undefined;
-    for (const { id } of others) {
+    for (const id of this.#inTurn(own, this.#likely(isIn, set))) {
       const [from, to] = isIn ? [id, own] : [own, id];
       const some = set.intersect(isIn ? this.#sentFrom(id) : this.#destsOf(id));
       const packet = some.witness(tasteOf(this.#estate, from, to));
@@ -85,6 +86,18 @@ export class Ends {
     const whom = isIn ? "whoever sends them" : "wherever they go";
     const words = `another hop stops its packets ${whom}, for example ${first ?? "its own"}`;
     return { verdict: "stopped", words };
+  }
+
+  *#inTurn(own: Place, likely: readonly Place[]): Generator<Place> {
+    yield* likely.filter((id) => id !== own);
+    for (const { id } of places(this.#estate)) if (id !== own && !likely.includes(id)) yield id;
+  }
+
+  /** Whose address some packet of the set bears: most often nobody else need be asked. */
+  #likely(isIn: boolean, set: PacketSet): readonly Place[] {
+    const packet = set.witness();
+    const owner = packet && ownerOf(this.#estate, formatIp(isIn ? packet.source : packet.dest, 4));
+    return owner === undefined ? ["wan", "lan"] : [owner];
   }
 
   #sentFrom(place: Place): PacketSet {
@@ -103,7 +116,9 @@ export class Ends {
 
   #fromOthers(own: Place): PacketSet {
     const known = (this.#everybody ??= this.#union(places(this.#estate).map(({ id }) => this.#sentFrom(id))));
-    return known.subtract(this.#where("sources", this.#addressOf(own)));
+    const others = this.#others.get(own) ?? known.subtract(this.#where("sources", this.#addressOf(own)));
+    this.#others.set(own, others);
+    return others;
   }
 
   /** Halves first, so that no set grows one by one. */
