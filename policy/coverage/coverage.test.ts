@@ -269,3 +269,9 @@ test("what the lint calls shadowed, never matching or redundant decides nothing 
   );
   assert.equal(idle.length, 4);
 });
+
+test("what is its own reply comes to a guest's IN rules as of an established flow, to its OUT rules as NEW", () => {
+  const end = "-p tcp -source 10.1.2.3 -dest 10.1.2.3 -sport 80 -dport 80";
+  const [into, out] = sharesOf(guest(`IN ACCEPT ${end}\nOUT DROP ${end}`));
+  assert.deepEqual([into?.verdict, into?.reason, out?.verdict], ["dead", "no-match", "alone"]);
+});
