@@ -203,6 +203,9 @@ const ROOTS_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 const path = (process.env["PATH"] || "/usr/local/bin:/usr/bin:/bin").split(":");
 process.env["PATH"] = [...new Set([...path, ...ROOTS_FOLDERS])].join(":");
 
+// The launcher's, for phx itself: what phx starts writes nothing into the clone.
+delete process.env["NODE_COMPILE_CACHE"];
+
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /* Whoever holds something that must not outlive phx lets it go on process "exit" (a lab that was not handed over). */

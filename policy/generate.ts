@@ -21,7 +21,7 @@ interface Written {
 
 /** The rules of one node, each read once for the chains of both families. */
 export class WrittenRules {
-  readonly #known = new WeakMap<MatchRule, Written>();
+  readonly #known = new Map<MatchRule, Written>();
 
   of(rule: MatchRule, chain: string, scope: RuleScope): Written {
     const known = this.#known.get(rule);
