@@ -52,6 +52,13 @@ test("a large estate, from its files and without them, breaks no requirement", (
   }
 });
 
+test("of many guests whose way out is open the first are named, the others counted", () => {
+  const egress = proveAll(largeEstate(60, 9)).find(({ control }) => control === "SEG-004");
+  const [note = ""] = egress?.notes ?? [];
+  assert.match(note, /^egress open by declaration: Nginx-Phoenix \(guest 101\), .*, 52 more$/);
+  assert.equal(note.split(", ").length, 17);
+});
+
 test("an estate and the same without its files are proved over the same", () => {
   const spaces = [largeEstate(60, 10), loadEstate("large", largeTexts(60, 10))].map((estate) =>
     proveAll(estate).map(({ control, space }) => `${control} ${space}`),
