@@ -1,167 +1,127 @@
 /**
- * What packet sets cost: compiling every hop and composing every pair of an estate, what one guest more costs, and what a user
- * could write to make them large. `--estates N` asks N random estates of each kind of files for every packet of a reduced
- * header space (ten minutes for 1000), of the model and of the sets, and ends with status 1 where they disagree.
+ * What proofs over packet sets cost, in CPU seconds of all threads and peak memory, each row in a process of its own: `check`
+ * with start-up, every control of large estates and the curve over their sizes, the same sizes from .fw files with groups and
+ * sets, and what a user could write to make sets large. Ends with status 1 where a bound is broken. `--row NAME` runs one of
+ * them. `--estates N` instead asks N random estates of each kind of files for every packet of a reduced header space (ten
+ * minutes for 1000), of the model and of the sets, and ends with status 1 where they disagree.
  */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import fc from "fast-check";
-import { compare, GENERAL, type HeaderSpace, PHOENIX } from "../fixtures/brute-force.ts";
-import { type SmallFirewall, type SmallRule, smallEstate } from "../fixtures/estates/small.ts";
-import { generalNode } from "../fixtures/general-node.ts";
-import { randomEstate } from "../fixtures/random-estate.ts";
-import { randomFiles } from "../fixtures/random-node.ts";
-import { modelOf } from "../policy/model.ts";
-import { type Node, nodeOf } from "../policy/proxmox/node.ts";
-import { readEstate } from "../policy/read.ts";
-import { NodeSpace } from "../policy/space/node-space.ts";
+import { largeTexts } from "../fixtures/estates/large.ts";
+import { bruteForce } from "./space-brute-force.ts";
+import { type Cost, ROWS } from "./space-rows.ts";
 
-const FAMILIES = [4, 6] as const;
+const PHX = fileURLToPath(new URL("../phx", import.meta.url));
+const BENCH = fileURLToPath(import.meta.url);
+const MIB = 2 ** 20;
 
-function msOf(work: () => void): number {
-  const start = performance.now();
-  work();
-  return performance.now() - start;
+/** What a row may cost: CPU seconds of all its threads, which on one core is the time that it takes, and peak memory. */
+interface Bound {
+  readonly seconds: number;
+  readonly mib: number;
 }
 
-/** Rules that differ in port, source and action. */
-function rulesOf(guest: number, count: number): readonly SmallRule[] {
-  return Array.from({ length: count }, (_, index) => ({
-    type: "in",
-    action: index % 4 === 3 ? "DROP" : "ACCEPT",
-    proto: index % 2 === 0 ? "tcp" : "udp",
-    port: `${((guest * 7 + index * 131) % 60_000) + 1}`,
-    source:
-      index % 3 === 0
-        ? `10.0.${(guest + index) % 250}.${index % 250}`
-        : `10.${(guest * 3 + index) % 200}.0.0/16`,
-  }));
+const BOUNDS: Readonly<Record<string, Bound>> = {
+  "prove 100": { seconds: 1, mib: 1024 },
+  "prove 1000": { seconds: 1, mib: 1024 },
+  "prove 10000": { seconds: 5, mib: 1024 },
+  "prove-open 1000": { seconds: 10, mib: 1024 },
+  "fw 100": { seconds: 2, mib: 1024 },
+  "fw 1000": { seconds: 5, mib: 1024 },
+  "fw 10000": { seconds: 15, mib: 1024 },
+  "worst hosts": { seconds: 5, mib: 1024 },
+  "worst ports": { seconds: 5, mib: 1024 },
+  "worst groups": { seconds: 5, mib: 1024 },
+  "worst crossing": { seconds: 30, mib: 2048 },
+};
+
+/** From one size to ten times as many guests: n log n, and half as much again for what varies from run to run. */
+const LEEWAY = 1.5;
+
+let broken = 0;
+
+function tell(row: string, words: string, isKept: boolean): void {
+  if (!isKept) broken++;
+  console.log(`${isKept ? "ok    " : "BROKEN"} ${row}: ${words}`);
 }
 
-function estateOf(guests: number, rulesEach: number): Node {
-  const all = Array.from({ length: guests }, (_, guest): [string, SmallFirewall] => [
-    `${100 + guest}`,
-    { rules: rulesOf(guest, rulesEach) },
-  ]);
-  return nodeOf(smallEstate({ rules: rulesOf(0, rulesEach) }, Object.fromEntries(all)));
+function run(row: string): Cost {
+  const child = spawnSync(process.execPath, [BENCH, "--row", row], { encoding: "utf8", maxBuffer: MIB });
+  if (child.status !== 0) throw new Error(`${row} ended with ${child.status}: ${child.stderr}`);
+  return JSON.parse(child.stdout) as Cost;
 }
 
-function places(node: Node): readonly string[] {
-  return [
-    "lan",
-    "host",
-    ...(node.host.gateway === undefined ? [] : ["wan"]),
-    ...node.nics.map(({ place }) => place),
-  ];
+function bounded(row: string, { seconds, mib }: Bound): Cost {
+  const cost = run(row);
+  const words = `${cost.seconds.toFixed(2)} of ${seconds} CPU s, ${cost.mib.toFixed(0)} of ${mib} MiB; ${cost.words}`;
+  tell(row, words, cost.seconds <= seconds && cost.mib <= mib);
+  return cost;
 }
 
-/** Makes what is otherwise made when first asked for. */
-function buildModel(node: Node): void {
-  const { families } = modelOf(node);
-  for (const family of FAMILIES) families[family].guests.values();
-}
-
-/** Every pair of both families twice: the first time hops are compiled, the second all is composition. */
-function allPairs(name: string, node: Node): void {
-  const all = places(node);
-  buildModel(node);
-  const space = new NodeSpace(node);
-  const pairs = all.flatMap((from) => all.map((to) => [from, to] as const));
-  const ask = () => {
-    for (const family of FAMILIES) for (const [from, to] of pairs) space.accepted(from, to, family);
-  };
-  const [first, again] = [msOf(ask), msOf(ask)];
-  const perPair = ((again * 1000) / (FAMILIES.length * pairs.length)).toFixed(1);
-  const diagrams = FAMILIES.map((family) => space.spaces[family].store.size);
-  console.log(
-    `${name}: ${pairs.length} pairs of both families compiled in ${first.toFixed(0)} ms, composed again in ${perPair} µs each; ${diagrams.join(" and ")} diagrams`,
-  );
-}
-
-/** What enters each guest, from one place. */
-function oneSource(guests: number, rulesEach: number): void {
-  const node = estateOf(guests, rulesEach);
-  const model = msOf(() => buildModel(node));
-  const space = new NodeSpace(node);
-  const compiled = msOf(() => {
-    for (const { place } of node.nics) space.accepted("lan", place);
-  });
-  console.log(
-    `${guests} guests of ${rulesEach} rules: model ${model.toFixed(0)} ms, sets ${compiled.toFixed(0)} ms, ${(compiled / guests).toFixed(2)} ms a guest; ${space.spaces[4].store.size} diagrams`,
-  );
-}
-
-function worst(name: string, files: Readonly<Record<string, string>>): void {
-  const node = generalNode(files);
-  const space = new NodeSpace(node);
-  let deciders = 0;
-  const accepted = msOf(() => space.accepted("outside", "101"));
-  const decided = msOf(() => {
-    deciders = space.byDecider("outside", "101").length;
-  });
-  const set = space.accepted("outside", "101");
-  const edges = [...set.cubes()].length;
-  console.log(
-    `${name}: accepted ${accepted.toFixed(0)} ms, ${set.nodes} nodes, ${edges} boxes; by decider ${decided.toFixed(0)} ms, ${deciders} deciders`,
-  );
-}
-
-function worstCases(): void {
-  const guest = (rules: string, sets = "") => ({
-    "101.fw": `[OPTIONS]\nenable: 1\n${sets}\n[RULES]\n${rules}\n`,
-  });
-  const hosts = Array.from({ length: 65_536 }, (_, host) => `10.${host >> 7}.${(host & 127) * 2}.1`);
-  const uses = ["22", "80", "443"].map((port) => `IN ACCEPT -source +many -p tcp -dport ${port}`);
-  worst(
-    "a set of 65,536 hosts, used by three rules",
-    guest(uses.join("\n"), `[IPSET many]\n${hosts.join("\n")}`),
-  );
-  const ports = Array.from(
-    { length: 1000 },
-    (_, index) => `IN ${index % 2 === 0 ? "ACCEPT" : "DROP"} -p tcp -dport ${index * 2}:${index * 2 + 60}`,
-  );
-  worst("1,000 port rules that overlap and alternate", guest(ports.join("\n")));
-  const apart = Array.from(
-    { length: 1000 },
-    (_, index) =>
-      `IN ${index % 2 === 0 ? "ACCEPT" : "DROP"} -source 10.${index % 250}.0.0/16 -dest 10.0.${index % 240}.0/24 -p tcp -dport ${(index * 37) % 5000}:65535`,
-  );
-  worst("1,000 rules of sources, destinations and ports that cross", guest(apart.join("\n")));
-}
-
-/** How many disagreements were found. */
-function bruteForce(estates: number): number {
-  const seed = Date.now() % 2 ** 31;
-  const kinds: readonly (readonly [string, fc.Arbitrary<Node>, HeaderSpace])[] = [
-    ["Proxmox's files", randomFiles.map(generalNode), GENERAL],
-    ["Phoenix JSON", randomEstate.map((estate) => nodeOf(estate)), PHOENIX],
-  ];
-  let wrong = 0;
-  for (const [words, nodes, space] of kinds) {
-    let packets = 0;
-    let different = 0;
-    const seconds =
-      msOf(() => {
-        for (const node of fc.sample(nodes, { numRuns: estates, seed })) {
-          const { asked, disagreements } = compare(node, new NodeSpace(node), space, 7);
-          packets += asked;
-          different += disagreements.length;
-          for (const each of disagreements.slice(0, 3)) console.error(each);
-        }
-      }) / 1000;
-    wrong += different;
-    console.log(
-      `${words}: ${packets.toLocaleString("en")} packets of ${estates} estates, ${different} disagreements, ${seconds.toFixed(0)} s (seed ${seed})`,
-    );
+/** No faster than n log n: ten times the guests take at most so many times the seconds. */
+function curve(name: string, costs: ReadonlyMap<number, Cost>): void {
+  const points = [...costs];
+  for (const [index, [guests, { seconds }]] of points.entries()) {
+    const [fewer, before] = points[index - 1] ?? [];
+    if (fewer === undefined || !before) continue;
+    const most = (LEEWAY * (guests * Math.log(guests))) / (fewer * Math.log(fewer));
+    const ratio = seconds / before.seconds;
+    const words = `${ratio.toFixed(1)} times the seconds, of n log n with half as much again: ${most.toFixed(1)}`;
+    tell(`${name} from ${fewer} to ${guests} guests`, words, ratio <= most);
   }
-  return wrong;
 }
 
-const { values } = parseArgs({ options: { estates: { type: "string" } } });
-if (values.estates === undefined) {
-  const folder = fileURLToPath(new URL("../fixtures/estates/reference", import.meta.url));
-  allPairs("the reference estate", nodeOf(readEstate(folder)));
-  allPairs("60 guests with 2,000 rules", estateOf(60, 33));
-  for (const guests of [100, 1000, 10_000]) oneSource(guests, 10);
-  worstCases();
-} else if (bruteForce(Number(values.estates)) > 0) process.exitCode = 1;
+/** The shortest of some runs: others work on the machine too. */
+function checkSeconds(folder: string, runs: number): number {
+  const seconds = Array.from({ length: runs }, () => {
+    const start = performance.now();
+    const { status } = spawnSync(PHX, ["check", folder], { maxBuffer: 64 * MIB });
+    if (status !== 0) throw new Error(`phx check ${folder} ended with ${status}`);
+    return (performance.now() - start) / 1000;
+  });
+  return Math.min(...seconds);
+}
+
+function checks(): void {
+  const reference = fileURLToPath(new URL("../fixtures/estates/reference", import.meta.url));
+  const small = checkSeconds(reference, 5);
+  tell("check of the reference estate", `${small.toFixed(2)} of 0.5 s, start-up included`, small <= 0.5);
+  const folder = mkdtempSync(join(tmpdir(), "phx-bench-"));
+  try {
+    const { host, lxc, vm } = largeTexts(1000, 10);
+    for (const { name, text } of [host, lxc, vm]) writeFileSync(join(folder, name), text);
+    const large = checkSeconds(folder, 5);
+    tell(
+      "check of 1,000 guests with 10 rules each",
+      `${large.toFixed(2)} of 1 s, start-up included`,
+      large <= 1,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function measure(): void {
+  checks();
+  const costs = new Map(Object.entries(BOUNDS).map(([row, bound]) => [row, bounded(row, bound)]));
+  for (const name of ["prove", "fw"]) {
+    const own = [100, 1000, 10_000].flatMap((guests): [number, Cost][] => {
+      const cost = costs.get(`${name} ${guests}`);
+      return cost ? [[guests, cost]] : [];
+    });
+    curve(name, new Map(own));
+  }
+}
+
+const { values } = parseArgs({ options: { estates: { type: "string" }, row: { type: "string" } } });
+if (values.row !== undefined) {
+  const row = ROWS[values.row];
+  if (!row) throw new TypeError(`no row ${values.row}: one of ${Object.keys(ROWS).join(", ")}`);
+  console.log(JSON.stringify(row()));
+} else if (values.estates === undefined) measure();
+else broken = bruteForce(Number(values.estates));
+if (broken > 0) process.exitCode = 1;

@@ -313,8 +313,8 @@ test("JSON and SARIF hold what text does, SARIF by its schema, and no form holds
     unapproved: number;
     changes: {
       kind: string;
-      from: string;
-      to: string;
+      from: string[];
+      to: string[];
       flows: string[];
       witness: { base: { verdict: string }; head: { verdict: string } };
     }[];
@@ -323,7 +323,7 @@ test("JSON and SARIF hold what text does, SARIF by its schema, and no form holds
   for (const { kind, to, flows, witness } of changes)
     assert.deepEqual(
       [kind, to, flows, witness.base.verdict, witness.head.verdict],
-      ["allowed", "102", ["tcp 8080, IPv6 too"], "drop", "accept"],
+      ["allowed", ["102"], ["tcp 8080, IPv6 too"], "drop", "accept"],
     );
   const sarif = await phx(["diff", REFERENCE, head.path, "--format", "sarif"]);
   const log = JSON.parse(sarif.stdout) as {

@@ -108,13 +108,19 @@ function jsonOf({ diff, base, head }: DiffInput): unknown {
   return {
     base,
     head,
-    unapproved: unapproved(diff).length,
+    unapproved: unapproved(diff).reduce((sum, change) => sum + pairsOf(change), 0),
     conformance: { changes: exceptions, approvals },
     changes: packets.map(changeJson),
     declared,
     comparesServices: hasServices,
     files,
   };
+}
+
+/** From how many places to how many others. */
+function pairsOf({ from, to }: PacketChange): number {
+  const senders = new Set(from.map(({ id }) => id));
+  return from.length * to.length - to.filter(({ id }) => senders.has(id)).length;
 }
 
 function changeJson({ from, to, was, sets, witness, ...rest }: PacketChange): unknown {
@@ -124,8 +130,8 @@ function changeJson({ from, to, was, sets, witness, ...rest }: PacketChange): un
   });
   return {
     ...rest,
-    from: from.id,
-    to: to.id,
+    from: from.map(({ id }) => id),
+    to: to.map(({ id }) => id),
     ...(was && { was: was.id }),
     sets: Object.values(sets),
     witness: Object.fromEntries(fates),

@@ -85,6 +85,12 @@ const VERBS: Readonly<Record<string, Entry>> = {
     acts: false,
     load: () => import("./check.ts"),
   },
+  coverage: {
+    does: "says which packets each rule alone decides, and why a rule decides none",
+    example: "phx coverage my-estate",
+    acts: false,
+    load: () => import("./coverage.ts"),
+  },
   diff: {
     does: "says what a change of the files lets through, and what no more",
     example: "phx diff main..HEAD -- etc",
@@ -196,6 +202,9 @@ function fail(error: unknown): number {
 const ROOTS_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 const path = (process.env["PATH"] || "/usr/local/bin:/usr/bin:/bin").split(":");
 process.env["PATH"] = [...new Set([...path, ...ROOTS_FOLDERS])].join(":");
+
+// The launcher's, for phx itself: what phx starts writes nothing into the clone.
+delete process.env["NODE_COMPILE_CACHE"];
 
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 

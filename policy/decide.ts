@@ -38,32 +38,39 @@ function lastOf(hops: readonly Hop[]): Hop {
   return last;
 }
 
-const PATHS = new WeakMap<Model, Map<string, readonly Pass[]>>();
-
 /** The hops of a packet between two places, in order. */
 export function pathOf(model: Model, from: Place, to: Place): readonly Pass[] {
-  const paths = PATHS.get(model) ?? new Map<string, readonly Pass[]>();
-  PATHS.set(model, paths);
-  const key = `${from} ${to}`;
-  const path = paths.get(key) ?? makePath(model, from, to);
-  paths.set(key, path);
-  return path;
-}
-
-function makePath(model: Model, from: Place, to: Place): readonly Pass[] {
   const sender = nicAt(model, from);
   const target = nicAt(model, to);
+  const once = passesOf(model);
   if (from === to && from !== "host")
-    return [unfiltered(model, `inside ${from}`, "it never leaves its sender")];
+    return [once(`inside ${from}`, () => unfiltered(model, `inside ${from}`, "it never leaves its sender"))];
+  const [out, onto] = [sender, target].map((nic) => nic?.nic.bridge ?? "");
   return [
-    ...(from === "wan" ? [fromWan(model)] : []),
-    ...(from === "host" ? [output(model, to)] : []),
-    ...(sender ? [outOf(model, sender)] : []),
-    ...(from === "host" ? [] : [to === "host" ? input(model, sender) : across(model, sender, target)]),
-    ...(from === "host" && to === "host" ? [input(model, undefined, "lo")] : []),
-    ...(target ? [into(model, target)] : []),
-    ...(to === "wan" ? [toWan(model)] : []),
+    ...(from === "wan" ? [once("from wan", () => fromWan(model))] : []),
+    ...(from === "host" ? [once(`output ${onto} ${to === "host"}`, () => output(model, to))] : []),
+    ...(sender ? [once(`out ${from}`, () => outOf(model, sender))] : []),
+    ...(from !== "host" && to === "host" ? [once(`input ${out}`, () => input(model, sender))] : []),
+    ...(from !== "host" && to !== "host"
+      ? [once(`across ${out} ${onto}`, () => across(model, sender, target))]
+      : []),
+    ...(from === "host" && to === "host" ? [once("input lo", () => input(model, undefined, "lo"))] : []),
+    ...(target ? [once(`into ${to}`, () => into(model, target))] : []),
+    ...(to === "wan" ? [once("to wan", () => toWan(model))] : []),
   ];
+}
+
+const PASSES = new WeakMap<Model, Map<string, Pass>>();
+
+/** Each hop is made once: all paths that have it share it, of which 10,000 guests have a hundred million. */
+function passesOf(model: Model): (name: string, make: () => Pass) => Pass {
+  const passes = PASSES.get(model) ?? new Map<string, Pass>();
+  PASSES.set(model, passes);
+  return (name, make) => {
+    const pass = passes.get(name) ?? make();
+    passes.set(name, pass);
+    return pass;
+  };
 }
 
 /** Ports of the host's bridge that are no guest's. */

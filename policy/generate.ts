@@ -3,7 +3,7 @@ import type { Policy } from "./estate.ts";
 import type { Family } from "./ip.ts";
 import type { FirewallFile, FirewallRule } from "./proxmox/file.ts";
 import type { RuleScope } from "./proxmox/scope.ts";
-import { readRule } from "./rule.ts";
+import { type Reading, readRule } from "./rule.ts";
 import { ruleLine } from "./rule-line.ts";
 import type { Direction } from "./standing.ts";
 
@@ -11,6 +11,32 @@ import type { Direction } from "./standing.ts";
 export class GenerationFailure extends Error {
   override readonly name = "GenerationFailure";
 }
+
+/** What a rule comes to in its chain, for both families. */
+interface Written {
+  readonly chain: string;
+  readonly lines: readonly MatchLine[];
+  readonly failure?: Reading["failure"];
+}
+
+/** The rules of one node, each read once for the chains of both families. */
+export class WrittenRules {
+  readonly #known = new Map<MatchRule, Written>();
+
+  of(rule: MatchRule, chain: string, scope: RuleScope): Written {
+    const known = this.#known.get(rule);
+    if (known?.chain === chain) return known;
+    const { matches, failure } = readRule(rule, scope);
+    const { position, action } = rule;
+    const decider = { kind: "rule", chain, position, text: ruleLine(rule) } as const;
+    const lines = matches.map((match) => ({ kind: "match", match, action, decider }) as const);
+    const made = { chain, lines, ...(failure && { failure }) };
+    this.#known.set(rule, made);
+    return made;
+  }
+}
+
+type MatchRule = Exclude<FirewallRule, { type: "group" }>;
 
 /** Proxmox's limit: a chain of a longer name can't be made. */
 const LONGEST_CHAIN = 28;
@@ -23,10 +49,12 @@ export class GroupChains {
   readonly #cluster: FirewallFile;
   readonly #family: Family;
   readonly #chains = new Map<string, GroupChain>();
+  readonly written: WrittenRules;
 
-  constructor(cluster: FirewallFile, family: Family) {
+  constructor(cluster: FirewallFile, family: Family, written: WrittenRules) {
     this.#cluster = cluster;
     this.#family = family;
+    this.written = written;
   }
 
   /** @throws GenerationFailure */
@@ -48,7 +76,9 @@ export class GroupChains {
     this.#chains.set(name, chain);
     const scope = { place: "group", dc: this.#cluster } as const;
     for (const rule of this.#cluster.groups.get(group)?.rules ?? [])
-      chain.lines.push(...ruleLines(rule, direction, name, scope, this.#family));
+      chain.lines.push(
+        ...ruleLines(rule, this.written, { direction, chain: name, scope, family: this.#family }),
+      );
   }
 }
 
@@ -58,19 +88,14 @@ function chainName(group: string, direction: Direction): string {
 
 /** The lines of one rule that have an effect in this direction and family. @throws GenerationFailure */
 function ruleLines(
-  rule: Exclude<FirewallRule, { type: "group" }>,
-  direction: Direction,
-  chain: string,
-  scope: RuleScope,
-  family: Family,
+  rule: MatchRule,
+  written: WrittenRules,
+  { direction, chain, scope, family }: RuleSite,
 ): readonly MatchLine[] {
   if (!rule.enabled || rule.type !== direction) return [];
-  const { matches, failure } = readRule(rule, scope);
+  const { lines, failure } = written.of(rule, chain, scope);
   if (failure && (failure.family ?? family) === family) throw new GenerationFailure(failure.reason);
-  const decider = { kind: "rule", chain, position: rule.position, text: ruleLine(rule) } as const;
-  return matches
-    .filter((match) => (match.family ?? family) === family)
-    .map((match) => ({ kind: "match", match, action: rule.action, decider }));
+  return lines.filter(({ match }) => (match.family ?? family) === family);
 }
 
 /** What one chain's declared rules are written for. */
@@ -99,11 +124,10 @@ export function declaredLines(
 }
 
 function linesOf(rule: FirewallRule, groups: GroupChains, site: RuleSite): readonly Line[] {
-  const { chain, direction, scope, family } = site;
   if (!rule.enabled) return [];
   try {
     if (rule.type === "group") return [groupLine(rule, groups, site)];
-    return ruleLines(rule, direction, chain, scope, family);
+    return ruleLines(rule, groups.written, site);
   } catch (error) {
     if (!(error instanceof GenerationFailure)) throw error;
     if (rule.type === "group" && site.nic !== undefined) throw error;

@@ -83,6 +83,9 @@ function chainInto(site: Site): Chain {
   ]);
 }
 
+/** All chains share it: it is told by its identity. */
+const ADVERTISEMENT: Match = { family: 6, proto: ICMPV6, icmpTypes: [134] };
+
 function chainOutOf(site: Site): Chain {
   const { nic, options } = site;
   const name = `${nic.tap}-OUT`;
@@ -98,14 +101,7 @@ function chainOutOf(site: Site): Chain {
     ...(options.macfilter
       ? [drop({ notMac: nic.mac }, `MAC filter: the sender's MAC is not ${nic.mac}`)]
       : []),
-    ...(options.radv
-      ? []
-      : [
-          drop(
-            { family: 6, proto: ICMPV6, icmpTypes: [134] },
-            "IPv6 router advertisements are off (radv: 0)",
-          ),
-        ]),
+    ...(options.radv ? [] : [drop(ADVERTISEMENT, "IPv6 router advertisements are off (radv: 0)")]),
     ...(filter ? [drop({ notSourceSet: filter }, `IP filter: the source is not in ${filter.name}`)] : []),
     { kind: "clear-mark" },
     ...(options.ndp ? discoveryLines(name, "out", options.radv) : []),

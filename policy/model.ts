@@ -1,7 +1,7 @@
 import { type Cidr, parseCidr, rangeOf } from "./address.ts";
 import type { Line } from "./chain.ts";
 import type { Position } from "./estate.ts";
-import { GroupChains } from "./generate.ts";
+import { GroupChains, WrittenRules } from "./generate.ts";
 import { type GuestChains, guestChains } from "./guest-chains.ts";
 import { type HostChains, hostChains, inboundFilters } from "./host-chains.ts";
 import type { Family } from "./ip.ts";
@@ -65,12 +65,13 @@ function buildModel(node: Node): Model {
 /** Each made when first asked for: most nodes are asked for one. */
 function familiesOf(node: Node): Model["families"] {
   const made: Partial<Record<Family, FamilyModel>> = {};
+  const written = new WrittenRules();
   return {
     get 4() {
-      return (made[4] ??= familyModel(node, 4));
+      return (made[4] ??= familyModel(node, 4, written));
     },
     get 6() {
-      return (made[6] ??= familyModel(node, 6));
+      return (made[6] ??= familyModel(node, 6, written));
     },
   };
 }
@@ -86,9 +87,9 @@ export function enableOf(file: FirewallFile): Position {
 }
 
 /** Chains are written in Proxmox's order, since a group that fails leaves a trace for those after (trap 1). */
-function familyModel(given: Node, family: Family): FamilyModel {
+function familyModel(given: Node, family: Family, written: WrittenRules): FamilyModel {
   const node = withManagement(given);
-  const groups = new GroupChains(node.cluster, family);
+  const groups = new GroupChains(node.cluster, family, written);
   const host = hostOptions(node.hostFile).enable ? hostChains(node, groups, family) : undefined;
   return {
     ...(host ? { host } : {}),

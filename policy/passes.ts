@@ -10,6 +10,7 @@ import {
 } from "./chain.ts";
 import type { Hop, Place } from "./flow.ts";
 import type { Family } from "./ip.ts";
+import type { Match } from "./match.ts";
 import { enableOf, type Model, type NicModel } from "./model.ts";
 import type { Packet } from "./packet.ts";
 import { guestOptions } from "./proxmox/options.ts";
@@ -88,10 +89,14 @@ function loopback(chain: string): MatchLine {
   };
 }
 
+/** All chains share them: each is told by its identity. */
+const INVALID: Match = { states: ["INVALID"] };
+const OLD: Match = { states: ["RELATED", "ESTABLISHED"] };
+
 function stateLines(chain: string, allowInvalid = false): readonly Line[] {
   return [
-    ...(allowInvalid ? [] : [builtinLine({ states: ["INVALID"] }, "DROP", chain, "state INVALID")]),
-    builtinLine({ states: ["RELATED", "ESTABLISHED"] }, "ACCEPT", chain, "state RELATED or ESTABLISHED"),
+    ...(allowInvalid ? [] : [builtinLine(INVALID, "DROP", chain, "state INVALID")]),
+    builtinLine(OLD, "ACCEPT", chain, "state RELATED or ESTABLISHED"),
   ];
 }
 

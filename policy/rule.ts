@@ -27,8 +27,24 @@ const MAX_PORTS = 15;
 /** Only these: the line of another is no rule. */
 const LOG_LEVELS = new Set("emerg alert crit err warning notice info debug nolog".split(" "));
 
-/** Reads a rule as pve-firewall does (`pve-firewall.md` 2.6 and 2.7). */
+const READ = new WeakMap<object, { readonly place: RuleScope["place"]; readonly reading: Reading }>();
+/** Ends that no definition of a scope can change: names begin with a letter, uses of sets with a plus sign. */
+const LITERAL = /^[\d.,/-]*$/;
+
+/**
+ * Reads a rule as pve-firewall does (`pve-firewall.md` 2.6 and 2.7). Proofs and lints read each more than once: what names
+ * nothing is read anew for another kind of place only.
+ */
 export function readRule(rule: Rule | ForwardRule, scope: RuleScope): Reading {
+  if (!LITERAL.test(rule.source ?? "") || !LITERAL.test(rule.dest ?? "")) return read(rule, scope);
+  const known = READ.get(rule);
+  if (known?.place === scope.place) return known.reading;
+  const reading = read(rule, scope);
+  READ.set(rule, { place: scope.place, reading });
+  return reading;
+}
+
+function read(rule: Rule | ForwardRule, scope: RuleScope): Reading {
   const problems: Problems = { errors: [], failures: [] };
   const { errors, failures } = problems;
   if (scope.place === "guest" && rule.type === "forward") errors.push("a guest has no forward rules");

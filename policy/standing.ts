@@ -18,27 +18,34 @@ const MANAGEMENT: readonly (readonly [string, number, number])[] = [
 ];
 const MIGRATION = ["tcp 60000:60050, migration", 60000, 60050] as const;
 
+/** All chains share them: each is told by its identity. */
+const DHCP: Readonly<Record<Direction, readonly (readonly [Match, string])[]>> = {
+  in: [dhcp(4, 67, 68), dhcp(6, 547, 546)],
+  out: [dhcp(4, 68, 67), dhcp(6, 546, 547)],
+};
+
 /** DHCP as a client, which not even the MAC filter stops. */
 export function dhcpLines(chain: string, direction: Direction): readonly MatchLine[] {
-  return direction === "in"
-    ? [dhcp(chain, 4, 67, 68), dhcp(chain, 6, 547, 546)]
-    : [dhcp(chain, 4, 68, 67), dhcp(chain, 6, 546, 547)];
+  return DHCP[direction].map(([match, text]) => standing(chain, match, text));
 }
 
-function dhcp(chain: string, family: 4 | 6, from: number, to: number): MatchLine {
-  const match = {
-    family,
-    proto: UDP,
-    sports: [{ first: from, last: from }],
-    dports: [{ first: to, last: to }],
-  };
-  return standing(chain, match, `DHCP, udp ${from} to ${to}`);
+function dhcp(family: 4 | 6, from: number, to: number): readonly [Match, string] {
+  const [sports, dports] = [from, to].map((port) => [{ first: port, last: port }]);
+  return [
+    { family, proto: UDP, ...(sports && { sports }), ...(dports && { dports }) },
+    `DHCP, udp ${from} to ${to}`,
+  ];
 }
+
+const DISCOVERY: Readonly<Record<"withRouters" | "withoutRouters", Match>> = {
+  withRouters: { family: 6, proto: ICMPV6, icmpTypes: [133, 134, 135, 136] },
+  withoutRouters: { family: 6, proto: ICMPV6, icmpTypes: [133, 135, 136] },
+};
 
 /** Router advertisements (134) come in; they go out only from whom `radv` allows it. */
 export function discoveryLines(chain: string, direction: Direction, radv = false): readonly MatchLine[] {
-  const icmpTypes = direction === "in" || radv ? [133, 134, 135, 136] : [133, 135, 136];
-  return [standing(chain, { family: 6, proto: ICMPV6, icmpTypes }, "IPv6 neighbour discovery")];
+  const match = direction === "in" || radv ? DISCOVERY.withRouters : DISCOVERY.withoutRouters;
+  return [standing(chain, match, "IPv6 neighbour discovery")];
 }
 
 export function igmpLines(chain: string): readonly MatchLine[] {

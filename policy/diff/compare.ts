@@ -1,69 +1,51 @@
-import type { Ruling } from "../chain.ts";
 import type { Place } from "../flow.ts";
 import type { Family } from "../ip.ts";
-import { modelOf } from "../model.ts";
-import type { Nic } from "../proxmox/node.ts";
-import type { Pass } from "../passes.ts";
 import type { Diagram } from "../space/diagram.ts";
-import { type DecidedSet, NodeSpace, newSpaces, type Spaces } from "../space/node-space.ts";
+import { type DecidedSet, newSpaces, type Spaces } from "../space/node-space.ts";
 import { openingsOf } from "../space/openings.ts";
 import { PacketSet } from "../space/packet-set.ts";
 import { verdictOf } from "./causes.ts";
-import { conditionsOf } from "./conditions.ts";
+import type { Crowd, Crowds } from "./crowds.ts";
 import { type End, endsOf } from "./ends.ts";
-import { Fingerprints } from "./fingerprint.ts";
+import { Hops, type Pair, SIDES, type SideName } from "./hops.ts";
+import { Moves } from "./moves.ts";
 import type { DiffSide } from "./side.ts";
 
-export const SIDES = ["base", "head"] as const;
-export type SideName = (typeof SIDES)[number];
+/** The ends of both sides by place. */
+export type SideEnds = Readonly<Record<SideName, ReadonlyMap<Place, End>>>;
 
-export const FAMILIES = [4, 6] as const;
-
-/** Two places, and the family of what passes between them. */
-export interface Pair {
-  readonly from: Place;
-  readonly to: Place;
-  readonly family: Family;
-}
-
-/** Flows that one line decides. */
-export interface DecidedFlows {
-  readonly ruling: Ruling;
-  readonly flows: PacketSet;
+export function endsOfSides(base: DiffSide, head: DiffSide): SideEnds {
+  return { base: endsOf(base), head: endsOf(head) };
 }
 
 /** Both nodes in one space, so that what they do with a packet can be compared. */
 export class Comparison {
   readonly sides: Readonly<Record<SideName, DiffSide>>;
-  readonly ends: Readonly<Record<SideName, ReadonlyMap<Place, End>>>;
+  readonly ends: SideEnds;
   readonly spaces: Spaces = newSpaces();
-  readonly #nics: Readonly<Record<SideName, ReadonlyMap<Place, Nic>>>;
-  readonly #nodes: Readonly<Record<SideName, NodeSpace>>;
-  readonly #alike = new Map<string, boolean>();
+  readonly hops: Hops;
+  readonly moves: Moves;
+  readonly crowds: Crowds;
+  readonly #crowdOf: Readonly<Record<keyof Crowds, ReadonlyMap<Place, Crowd>>>;
   readonly #accepted = new Map<string, PacketSet>();
   readonly #refused = new Map<string, ReadonlyMap<string, PacketSet>>();
   readonly #beyond = new WeakMap<Diagram, Map<Diagram, PacketSet>>();
-  readonly #deciders = new WeakMap<Diagram, Map<string, readonly DecidedFlows[]>>();
   readonly #flows = new WeakMap<Diagram, PacketSet>();
-  readonly #fingerprints = new Fingerprints();
 
-  constructor(base: DiffSide, head: DiffSide) {
+  /** `ends` are of all places, of which the sides' nodes may hold those alone that stand for their crowds. */
+  constructor(base: DiffSide, head: DiffSide, ends: SideEnds = endsOfSides(base, head), crowds?: Crowds) {
     this.sides = { base, head };
-    this.ends = { base: endsOf(base), head: endsOf(head) };
-    const nicsOf = ({ node }: DiffSide) => new Map(node.nics.map((nic) => [nic.place, nic]));
-    this.#nics = { base: nicsOf(base), head: nicsOf(head) };
-    this.#nodes = {
-      base: new NodeSpace(base.node, this.spaces),
-      head: new NodeSpace(head.node, this.spaces),
-    };
+    this.ends = ends;
+    this.hops = new Hops(base, head, this.spaces);
+    this.moves = new Moves(ends);
+    const alone = () => placesOf(ends).map((place) => [place]);
+    this.crowds = crowds ?? { senders: alone(), receivers: alone() };
+    this.#crowdOf = { senders: byPlace(this.crowds.senders), receivers: byPlace(this.crowds.receivers) };
   }
 
-  /** The places of both sides: the world around, the host, guests by id. */
-  places(): readonly Place[] {
-    const all = new Set([...this.ends.base.keys(), ...this.ends.head.keys()]);
-    const rank = (id: Place) =>
-      /^\d/.test(id) ? Number.parseInt(id, 10) : ["wan", "outside", "lan", "host"].indexOf(id) - 4;
-    return [...all].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  /** For whom a place stands that sends, or that is sent to. */
+  crowdOf(role: keyof Crowds, place: Place): Crowd {
+    return this.#crowdOf[role].get(place) ?? [place];
   }
 
   /** The two ends on a side; undefined where it lacks one. */
@@ -77,11 +59,12 @@ export class Comparison {
   accepted(side: SideName, pair: Pair): PacketSet {
     const { from, to, family } = pair;
     if (!this.endsOn(side, pair)) return PacketSet.none(this.spaces[family]);
-    return this.#once(this.#accepted, side, pair, () => this.#nodes[side].accepted(from, to, family));
+    return this.#once(this.#accepted, side, pair, () => this.hops.nodes[side].accepted(from, to, family));
   }
 
   byDecider(side: SideName, pair: Pair): readonly DecidedSet[] {
-    return this.endsOn(side, pair) ? this.#nodes[side].byDecider(pair.from, pair.to, pair.family) : [];
+    const { from, to, family } = pair;
+    return this.endsOn(side, pair) ? this.hops.nodes[side].byDecider(from, to, family) : [];
   }
 
   /** What does not come through, by how it is refused. */
@@ -99,14 +82,10 @@ export class Comparison {
 
   /** What hops of one kind do is worked out once for both sides and for all pairs. */
   #once<T>(known: Map<string, T>, side: SideName, pair: Pair, make: () => T): T {
-    const key = this.#way(side, pair).join(" ");
+    const key = `${pair.family} ${this.hops.way(side, pair).join(" ")}`;
     const found = known.get(key) ?? make();
     known.set(key, found);
     return found;
-  }
-
-  #way(side: SideName, pair: Pair): readonly number[] {
-    return this.#passes(side, pair).map((pass) => this.#print(side, pass, pair.family));
   }
 
   /** What a sender can choose of the one set that is not in the other: packets in the state in which each begins a flow. */
@@ -127,131 +106,55 @@ export class Comparison {
     return known;
   }
 
-  /** What one side asks between two places and the other does not: its own hops, as far as their lines are not the same. */
-  changedHops(side: SideName, pair: Pair): readonly Pass[] {
-    const other = side === "base" ? "head" : "base";
-    const theirs = new Map(this.#passes(other, pair).map((pass) => [pass.where, pass]));
-    return this.#passes(side, pair).filter((pass) => {
-      const twin = theirs.get(pass.where);
-      return !twin || this.#print(side, pass, pair.family) !== this.#print(other, twin, pair.family);
-    });
-  }
-
-  /** The lines of a hop that decide any of these flows. */
-  hopDeciders(side: SideName, pass: Pass, flows: PacketSet): readonly DecidedFlows[] {
-    const key = `${side} ${pass.hook} ${pass.where} ${pass.device}`;
-    const known = this.#deciders.get(flows.diagram) ?? new Map<string, readonly DecidedFlows[]>();
-    this.#deciders.set(flows.diagram, known);
-    const { family } = flows.space;
-    const found =
-      known.get(key) ??
-      this.#nodes[side]
-        .hopByDecider(pass, family)
-        .map((ruling) => ({ ruling, flows: this.flowsOf(ruling.set).intersect(flows) }))
-        .filter((each) => !each.flows.isEmpty);
-    known.set(key, found);
-    return found;
-  }
-
-  /** Whether of all hops between two places only the last is not the other side's: what it asks no sender has a part in. */
-  receiverAlone(side: SideName, pair: Pair): boolean {
-    const last = this.#passes(side, pair).at(-1);
-    return this.changedHops(side, pair).every((pass) => pass === last);
-  }
-
-  /**
-   * Whether no packet can be refused otherwise: only the last hop is not the same, and what it refuses on both sides it refuses
-   * in one way. It is asked once for all senders.
-   */
-  refusesAlike(pair: Pair): boolean {
-    const { family } = pair;
-    const [base, ...more] = this.changedHops("base", pair);
-    const [head, ...others] = this.changedHops("head", pair);
-    const isAlone = SIDES.every((side) => this.receiverAlone(side, pair));
-    if (!base || !head || more.length + others.length > 0 || !isAlone) return false;
-    if ([base, head].some((pass) => asksForMark(pass, family))) return false;
-    const key = `${this.#print("base", base, family)} ${this.#print("head", head, family)}`;
-    const known = this.#alike.get(key) ?? this.#isAlike(base, head, family);
-    this.#alike.set(key, known);
-    return known;
-  }
-
-  #isAlike(base: Pass, head: Pass, family: Family): boolean {
-    const refused = (side: SideName, pass: Pass) =>
-      this.hopByDecider(side, pass, family).filter(({ verdict }) => verdict !== "accept");
-    const heads = refused("head", head);
-    return refused("base", base).every((was) =>
-      heads.every((is) => verdictOf(was) === verdictOf(is) || was.set.intersect(is.set).isEmpty),
-    );
-  }
-
-  /** All packets by the line of one hop that decides them. */
-  hopByDecider(side: SideName, pass: Pass, family: Family): readonly DecidedSet[] {
-    return this.#nodes[side].hopByDecider(pass, family);
-  }
-
   /** Whether both sides do the same between two places that stayed where they were. */
   isSame(pair: Pair): boolean {
     if (!this.endsOn("base", pair) || !this.endsOn("head", pair)) return false;
-    if (this.hasMovedAny(pair)) return false;
-    const [base = [], head = []] = SIDES.map((side) => this.#way(side, pair));
+    if (this.moves.hasAny(pair)) return false;
+    const [base = [], head = []] = SIDES.map((side) => this.hops.way(side, pair));
     return base.length === head.length && base.every((print, index) => print === head[index]);
   }
 
-  /** Whether a place is on both sides what it was, as sender and as destination: two such places are `isSame`. */
-  isStable(id: Place, family: Family): boolean {
-    const [was, is] = SIDES.map((side) => this.#nics[side].get(id)?.bridge);
-    const partner = id === "lan" ? "host" : "lan";
-    return (
-      was === is &&
-      this.isSame({ from: id, to: partner, family }) &&
-      this.isSame({ from: partner, to: id, family })
-    );
-  }
-
-  #passes(side: SideName, pair: Pair): readonly Pass[] {
-    return this.endsOn(side, pair) ? this.#nodes[side].passes(pair.from, pair.to) : [];
-  }
-
-  #print(side: SideName, pass: Pass, family: Family): number {
-    return this.#fingerprints.of(side, modelOf(this.sides[side].node).broadcasts, pass, family);
-  }
-
-  /** Whether a guest, or the host, has one address on each side, and not the same. */
-  hasMoved(id: Place, family: Family): boolean {
-    const [base, head] = [this.ends.base.get(id), this.ends.head.get(id)];
-    if (!base?.isOwn || !head?.isOwn) return false;
-    const [was, is] = [base.known[family], head.known[family]];
-    return was.length === 1 && is.length === 1 && was[0] !== is[0];
-  }
-
-  hasMovedAny({ from, to, family }: Pair): boolean {
-    return this.hasMoved(from, family) || this.hasMoved(to, family);
-  }
-
   /**
-   * A side's packets as the other side has them: a guest that moved sends from its new address, and is sent to that, what it
-   * was before. Between places that stayed they are what they were.
+   * Whether a place sends on both sides as it did, so that only who it sends to can make a difference: asked of its way to a
+   * plain device of the bridge.
    */
-  relocated(set: PacketSet, { from, to, family }: Pair, side: SideName): PacketSet {
-    const hasMoved = [from, to].map((id) => this.hasMoved(id, family));
-    if (!hasMoved.includes(true)) return set;
-    const [was, is] = [side, side === "base" ? "head" : "base"].map((each) => {
-      const [sources, dests] = [from, to].map((id, index) =>
-        hasMoved[index] === true ? this.ends[each as SideName].get(id)?.addresses[family] : undefined,
-      );
-      return { ...(sources && { sources }), ...(dests && { dests }), ownReply: false };
-    });
-    const there = set.intersect(PacketSet.where(set.space, was ?? {}));
-    return [...there.cubes()]
-      .map((cube) => PacketSet.where(set.space, { ...conditionsOf(cube), ...is }))
-      .reduce((all, part) => all.union(part), PacketSet.none(set.space));
+  sendsAlike(from: Place, family: Family): boolean {
+    const to = this.#neighbour(from);
+    return to !== undefined && this.hops.areOfOneBridge(from) && this.isSame({ from, to, family });
+  }
+
+  /** Whether what is sent to a place fares as it did there. */
+  receivesAlike(to: Place, family: Family): boolean {
+    const from = this.#neighbour(to);
+    return from !== undefined && this.hops.areOfOneBridge(to) && this.isSame({ from, to, family });
+  }
+
+  /** What passes from a place to a plain device of the bridge, and back. */
+  ownWays(place: Place, family: Family): readonly Pair[] {
+    const other = this.#neighbour(place);
+    if (other === undefined) return [];
+    return [
+      { from: place, to: other, family },
+      { from: other, to: place, family },
+    ];
+  }
+
+  #neighbour(place: Place): Place | undefined {
+    return place === "lan" ? ["wan", "outside"].find((id) => this.ends.head.has(id)) : "lan";
   }
 }
 
-/** Whether what an earlier hop marked may be decided otherwise: by a group that only another device enters. */
-function asksForMark({ asks }: Pass, family: Family): boolean {
-  return asks(family).some(({ lines }) =>
-    lines.some((line) => line.kind === "group" && line.device !== undefined),
-  );
+/** The places of both sides: the world around, the host, guests by id. */
+export function placesOf({ base, head }: SideEnds): readonly Place[] {
+  const all = new Set([...base.keys(), ...head.keys()]);
+  const rankOf = (id: Place) =>
+    /^\d/.test(id) ? Number.parseInt(id, 10) : ["wan", "outside", "lan", "host"].indexOf(id) - 4;
+  return [...all]
+    .map((id) => ({ id, rank: rankOf(id) }))
+    .sort((a, b) => a.rank - b.rank || (a.id < b.id ? -1 : 1))
+    .map(({ id }) => id);
+}
+
+function byPlace(crowds: readonly Crowd[]): ReadonlyMap<Place, Crowd> {
+  return new Map(crowds.flatMap((crowd) => crowd.map((place) => [place, crowd] as const)));
 }

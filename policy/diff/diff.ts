@@ -1,10 +1,10 @@
 import type { Exceptions } from "../approval.ts";
 import { type JudgedApproval, judgeApprovals } from "./approve.ts";
-import { Comparison } from "./compare.ts";
 import { type DeclaredChange, declaredChanges } from "./declared.ts";
 import { inWords, type PacketChange } from "./packet-changes.ts";
 import { pairChanges } from "./pairs.ts";
 import { completed, type DiffSide } from "./side.ts";
+import { compareSides } from "./stand-ins.ts";
 
 /** A file that is not the same on both sides, by its text. */
 interface FileChange {
@@ -38,19 +38,21 @@ export interface GovernedSide extends DiffSide {
 
 /** What becomes of packets, names, routes, certificates and guests between two sides. Pure; `now` is when approvals are judged. */
 export function diffOf(base: GovernedSide, head: GovernedSide, now: Date): Diff {
-  const comparison = new Comparison(...completed(base, head));
+  const sides = completed(base, head);
+  // Who is approved by name is looked at by name.
+  const approved = base.exceptions.approvals.flatMap(({ from, to }) => [from, to].flat());
+  const comparison = compareSides(...sides, new Set(approved));
   const { changes, approvals } = judgeApprovals(
     comparison,
     pairChanges(comparison),
     base.exceptions.approvals,
     now,
   );
-  const { sides } = comparison;
   return {
     exceptions: exceptionChanges(base.exceptions, head.exceptions),
     approvals,
     packets: inWords(comparison, changes),
-    declared: declaredChanges(sides.base, sides.head),
+    declared: declaredChanges(...sides),
     files: fileChanges(base, head),
     hasServices: base.estate !== undefined && head.estate !== undefined,
   };

@@ -8,9 +8,10 @@ import { flowOfPacket } from "../space/witness.ts";
 import { astrayWords, type Deviation } from "./astray.ts";
 import type { JudgedApproval, JudgedChange } from "./approve.ts";
 import { type Cause, causeOf, changedBehind } from "./causes.ts";
-import { type Comparison, SIDES, type SideName } from "./compare.ts";
+import type { Comparison } from "./compare.ts";
 import type { End } from "./ends.ts";
 import { bothFamilies, FlowWriter, hasNone, isOfAnyEnds } from "./flow-words.ts";
+import { SIDES, type SideName } from "./hops.ts";
 import type { ChangeKind, PairChange } from "./pairs.ts";
 
 /** A packet as one side has it, and what becomes of it there. */
@@ -19,14 +20,18 @@ interface Fate {
   readonly decision: Decision;
 }
 
-/** Packets between two places that the two sides do not treat alike, exact, with what decides them. */
+/**
+ * Packets that the two sides do not treat alike, from each of some places to each of others, but from none to itself, with what
+ * decides them.
+ */
 export interface PacketChange {
   readonly kind: ChangeKind;
-  readonly from: End;
-  readonly to: End;
+  readonly from: readonly End[];
+  readonly to: readonly End[];
   /** `responder`: who answered there before. */
   readonly was?: End;
   readonly deviation?: Deviation;
+  /** Exact, of the pair of the witness: of the others they are the same but for the ends' own addresses. */
   readonly sets: Readonly<Partial<Record<Family, PacketSet>>>;
   /** The sets in words, each a line. */
   readonly flows: readonly string[];
@@ -74,8 +79,8 @@ function describe(
   return [
     {
       kind,
-      from: sender,
-      to: receiver,
+      from: membersOf(comparison, "senders", side, from, to),
+      to: membersOf(comparison, "receivers", side, to, from),
       ...(earlier && { was: earlier }),
       ...(deviation && { deviation }),
       sets: Object.fromEntries(group.map(({ family, set }) => [family, set])),
@@ -87,6 +92,20 @@ function describe(
       ...(approval && { approval }),
     },
   ];
+}
+
+/** For whom a place stands; without who is all that is on the other end. */
+function membersOf(
+  comparison: Comparison,
+  role: "senders" | "receivers",
+  side: SideName,
+  place: Place,
+  other: Place,
+): readonly End[] {
+  const crowd = comparison.crowdOf(role, place);
+  const others = comparison.crowdOf(role === "senders" ? "receivers" : "senders", other);
+  const ends = comparison.ends[side];
+  return crowd.filter((id) => others.length > 1 || id !== others[0]).flatMap((id) => ends.get(id) ?? []);
 }
 
 /** A packet of the change as each side has it. It is asked of the model, which has to say that the two differ. */
@@ -123,7 +142,7 @@ function witnessOf(
 function onSide(comparison: Comparison, packet: Packet, change: PairChange, side: SideName): Packet {
   const { from, to, was, family } = change;
   const there = (id: Place, ip: Ip): Ip =>
-    comparison.hasMoved(id, family) ? (comparison.ends[side].get(id)?.known[family][0] ?? ip) : ip;
+    comparison.moves.has(id, family) ? (comparison.ends[side].get(id)?.known[family][0] ?? ip) : ip;
   const dest = was === undefined ? there(to, packet.dest) : packet.dest;
   return { ...packet, source: there(from, packet.source), dest };
 }
@@ -147,7 +166,7 @@ function causesOf(comparison: Comparison, group: readonly PairChange[]): readonl
   );
   const { base, head } = comparison.sides;
   const ends = group.flatMap((change) => {
-    const isReceivers = SIDES.every((side) => comparison.receiverAlone(side, change));
+    const isReceivers = SIDES.every((side) => comparison.hops.receiverAlone(side, change));
     const { from, to, was } = change;
     return [...(isReceivers ? [] : [from]), to, ...(was === undefined ? [] : [was])];
   });
@@ -158,21 +177,22 @@ function decidersOf(comparison: Comparison, change: PairChange, side: SideName):
   const { from, to, was, family, kind, set, whole, deviation } = change;
   const pair = { from, to: side === "base" ? (was ?? to) : to, family };
   const own = kind === "denied" ? "base" : kind === "answer" ? undefined : "head";
-  const hops = comparison.changedHops(side, pair);
+  const hops = comparison.hops.changedHops(side, pair);
+  const flowsOf = (of: PacketSet) => comparison.flowsOf(of);
   const isElsewhere =
-    side !== (kind === "denied" ? "base" : "head") && was === undefined && comparison.hasMovedAny(pair);
-  const here = isElsewhere ? comparison.relocated(set, pair, kind === "denied" ? "base" : "head") : set;
+    side !== (kind === "denied" ? "base" : "head") && was === undefined && comparison.moves.hasAny(pair);
+  const here = isElsewhere ? comparison.moves.relocated(set, pair, kind === "denied" ? "base" : "head") : set;
   // Of a place that is new or gone only the last hop tells, and of packets astray the whole set is asked.
   const isAlone = SIDES.some((each) => !comparison.endsOn(each, pair));
   const decided =
     hops.length > 0 && !deviation && !isAlone
       ? hops
-          .flatMap((hop) => comparison.hopDeciders(side, hop, isElsewhere ? here : whole))
+          .flatMap((hop) => comparison.hops.hopDeciders(side, hop, isElsewhere ? here : whole, flowsOf))
           .filter(({ flows }) => isOfAnyEnds(flows) || !hasNone(flows.intersect(here)))
           .map(({ ruling }) => ruling)
       : (hops.length === 0 || isAlone
           ? comparison.byDecider(side, pair)
-          : hops.flatMap((hop) => comparison.hopByDecider(side, hop, family))
+          : hops.flatMap((hop) => comparison.hops.hopByDecider(side, hop, family))
         ).filter((each) => !(deviation ? each.set : comparison.flowsOf(each.set)).intersect(here).isEmpty);
   return telling(decided, side === own || kind === "responder").map((ruling) => causeOf(side, ruling));
 }

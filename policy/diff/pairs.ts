@@ -1,11 +1,14 @@
 import type { Place } from "../flow.ts";
-import type { Family, IpSpan } from "../ip.ts";
-import { regionOf } from "../lint/region.ts";
+import type { Family } from "../ip.ts";
 import { NONE } from "../space/diagram.ts";
 import { PacketSet } from "../space/packet-set.ts";
-import { type Comparison, FAMILIES, type Pair, SIDES, type SideName } from "./compare.ts";
-import { byDeviation, DEVIATIONS, type Deviation, servicesOf } from "./astray.ts";
-import { between, hasNone, isOfAnyEnds } from "./flow-words.ts";
+import type { Deviation } from "./astray.ts";
+import type { Comparison } from "./compare.ts";
+import { type Crowd, standIns } from "./crowds.ts";
+import { FAMILIES } from "./families.ts";
+import { between, hasNone } from "./flow-words.ts";
+import { type Pair, SIDES, type SideName } from "./hops.ts";
+import { unimplied } from "./unimplied.ts";
 
 /** Newly accepted, newly refused, refused otherwise, or accepted by another guest at the same address. */
 export type ChangeKind = "allowed" | "denied" | "answer" | "responder";
@@ -41,23 +44,31 @@ export function pairChanges(comparison: Comparison): readonly PairChange[] {
 }
 
 /**
- * Every two places of which one is not on both sides what it was. What passes from one plain device to another over the host's
- * bridge is no file's concern.
+ * Every two places of which one does not send, or the other is not sent to, as before: of crowds one member each. What passes
+ * from one plain device to another over the host's bridge is no file's concern.
  */
-function pairsOf(comparison: Comparison): readonly Pair[] {
-  const places = comparison.places();
-  const own = new Set(
-    places.filter((id) => SIDES.some((side) => comparison.ends[side].get(id)?.isOwn === true)),
-  );
+export function pairsOf(comparison: Comparison): readonly Pair[] {
+  const { senders, receivers } = comparison.crowds;
+  const isOwn = (id: Place) => SIDES.some((side) => comparison.ends[side].get(id)?.isOwn === true);
   return FAMILIES.flatMap((family) => {
-    const changed = new Set(places.filter((id) => !comparison.isStable(id, family)));
-    const isAsked = (from: Place, to: Place) =>
-      from !== to && (own.has(from) || own.has(to)) && (changed.has(from) || changed.has(to));
-    return places.flatMap((to) => {
-      const senders = changed.has(to) ? places : [...changed];
-      return senders.filter((from) => isAsked(from, to)).map((from) => ({ from, to, family }));
+    const sent = new Set(senders.filter(([from]) => from && !comparison.sendsAlike(from, family)));
+    const received = new Set(receivers.filter(([to]) => to && !comparison.receivesAlike(to, family)));
+    return receivers.flatMap((to) => {
+      const all = received.has(to) ? senders : [...sent];
+      return all
+        .flatMap((from) => membersOf(from, to))
+        .filter((pair) => isOwn(pair.from) || isOwn(pair.to))
+        .map((pair) => ({ ...pair, family }));
     });
   });
+}
+
+/** Of two crowds a member each that are not the same place. */
+function membersOf(senders: Crowd, receivers: Crowd): readonly Pick<Pair, "from" | "to">[] {
+  return standIns(receivers)
+    .flatMap((to) => standIns(senders).map((from) => ({ from, to })))
+    .filter(({ from, to }) => from !== to)
+    .slice(0, 1);
 }
 
 function changesBetween(comparison: Comparison, pair: Pair): readonly PairChange[] {
@@ -74,9 +85,8 @@ function gained(comparison: Comparison, pair: Pair, side: SideName): readonly Pa
   const ends = comparison.endsOn(side, pair);
   if (!ends) return [];
   const other = side === "head" ? "base" : "head";
-  const own = comparison.accepted(side, pair);
   const theirs = comparison.accepted(other, pair);
-  const more = comparison.beyond(own, comparison.relocated(theirs, pair, other));
+  const more = moreOn(comparison, pair, side);
   if (more.isEmpty) return [];
   const flows = comparison.flowsOf(more);
   const ordinary = between(flows, ...ends);
@@ -91,12 +101,19 @@ function gained(comparison: Comparison, pair: Pair, side: SideName): readonly Pa
   ];
 }
 
+/** What a sender can choose that comes through on this side and not on the other. */
+function moreOn(comparison: Comparison, pair: Pair, side: SideName): PacketSet {
+  const other = side === "head" ? "base" : "head";
+  const theirs = comparison.moves.relocated(comparison.accepted(other, pair), pair, other);
+  return comparison.beyond(comparison.accepted(side, pair), theirs);
+}
+
 /** What is denied, by how it is refused now. */
 function byAnswer(comparison: Comparison, denied: PairChange): readonly PairChange[] {
   const ends = comparison.endsOn("base", denied);
   if (!ends || denied.deviation || !comparison.endsOn("head", denied)) return [denied];
   return [...comparison.refused("head", denied)].flatMap(([after, how]) => {
-    const whole = denied.whole.intersect(comparison.flowsOf(comparison.relocated(how, denied, "head")));
+    const whole = denied.whole.intersect(comparison.flowsOf(comparison.moves.relocated(how, denied, "head")));
     const set = between(whole, ...ends);
     return hasNone(set) ? [] : [{ ...denied, whole, set, after }];
   });
@@ -105,40 +122,66 @@ function byAnswer(comparison: Comparison, denied: PairChange): readonly PairChan
 /** Refused on both sides, but not in the same way. */
 function answers(comparison: Comparison, pair: Pair): readonly PairChange[] {
   const ends = comparison.endsOn("head", pair);
-  if (!ends || !comparison.endsOn("base", pair) || comparison.refusesAlike(pair)) return [];
+  if (!ends) return [];
+  return answerWholes(comparison, pair).flatMap(({ whole, before, after }): readonly PairChange[] => {
+    const set = between(whole, ...ends);
+    return hasNone(set) ? [] : [{ ...pair, kind: "answer", set, whole, before, after }];
+  });
+}
+
+function answerWholes(comparison: Comparison, pair: Pair) {
+  if (SIDES.some((side) => !comparison.endsOn(side, pair)) || comparison.hops.refusesAlike(pair)) return [];
   const [was, is] = [comparison.refused("base", pair), comparison.refused("head", pair)];
   // Nearly always both drop, and nothing else.
   if (new Set([...was.keys(), ...is.keys()]).size < 2) return [];
   return [...was].flatMap(([before, how]) =>
-    [...is].flatMap(([after, now]): readonly PairChange[] => {
+    [...is].flatMap(([after, now]) => {
       if (before === after) return [];
-      const whole = comparison.flowsOf(now.intersect(comparison.relocated(how, pair, "base")));
-      const set = between(whole, ...ends);
-      return hasNone(set) ? [] : [{ ...pair, kind: "answer", set, whole, before, after }];
+      const whole = comparison.flowsOf(now.intersect(comparison.moves.relocated(how, pair, "base")));
+      return [{ whole, before, after }];
     }),
   );
 }
 
 /** Flows to an address that is another guest's now, and that both accept. */
 function responders(comparison: Comparison): readonly PairChange[] {
+  return takeovers(comparison).flatMap(({ whole, ...pair }): readonly PairChange[] => {
+    const ends = comparison.endsOn("head", pair);
+    const set = ends && between(whole, ...ends);
+    return !set || hasNone(set) ? [] : [{ ...pair, kind: "responder", set, whole }];
+  });
+}
+
+/** For each address that is another guest's now what may be sent there, before and after, whoever has which address. */
+export function takeovers(comparison: Comparison) {
   return FAMILIES.flatMap((family) =>
     handedOver(comparison, family).flatMap(({ was, to, dests }) =>
-      comparison
-        .places()
-        .filter((from) => from !== was && from !== to)
-        .flatMap((from): readonly PairChange[] => {
-          const pair = { from, to, family };
-          const ends = comparison.endsOn("head", pair);
-          if (!ends) return [];
+      comparison.crowds.senders
+        .flatMap(([from]) => (from === undefined || from === was || from === to ? [] : [from]))
+        .map((from) => {
+          const pair = { from, to, was, family };
           const before = comparison.accepted("base", { ...pair, to: was });
           const whole = comparison
             .flowsOf(before.intersect(comparison.accepted("head", pair)))
             .intersect(PacketSet.where(before.space, { dests }));
-          const set = between(whole, ...ends);
-          return hasNone(set) ? [] : [{ ...pair, kind: "responder", was, set, whole }];
+          return { ...pair, whole };
         }),
     ),
   );
+}
+
+/** Of two places all that tells which of the senders, or destinations, fare otherwise. */
+export function wholesBetween(comparison: Comparison, pair: Pair): readonly PacketSet[] {
+  if (comparison.isSame(pair)) return [];
+  const denied = moreOn(comparison, pair, "base");
+  const flows = comparison.flowsOf(denied);
+  const refused = denied.isEmpty ? [] : [...comparison.refused("head", pair).values()];
+  return [
+    moreOn(comparison, pair, "head"),
+    denied,
+    ...refused.map((how) => flows.intersect(comparison.flowsOf(how))),
+    ...answerWholes(comparison, pair).map(({ whole }) => whole),
+  ];
 }
 
 function handedOver({ ends }: Comparison, family: Family) {
@@ -153,89 +196,4 @@ function handedOver({ ends }: Comparison, family: Family) {
       return was && was.id !== to ? [{ to, was: was.id, dests: [{ family, first: ip, last: ip }] }] : [];
     }),
   );
-}
-
-/**
- * Astray packets that ordinary ones, or less odd ones, do not tell of: whoever may be sent tcp 80 may be sent it with a forged
- * source too. Told by protocol and port, of the same sender or the same destination.
- */
-function unimplied(
-  comparison: Comparison,
-  astray: readonly PairChange[],
-  ordinary: readonly PairChange[],
-): readonly PairChange[] {
-  const known = new Map<unknown, PacketSet>();
-  const services = (set: PacketSet): PacketSet => {
-    const before = known.get(set.diagram) ?? servicesOf(set);
-    known.set(set.diagram, before);
-    return before;
-  };
-  const keys = ({ kind, family, from, to }: PairChange) => [
-    `${kind} ${family} from ${from}`,
-    `${kind} ${family} to ${to}`,
-  ];
-  const told = new Map<string, PacketSet>();
-  const tell = (change: PairChange, own: PacketSet): void => {
-    for (const key of keys(change)) told.set(key, told.get(key)?.union(own) ?? own);
-  };
-  for (const change of ordinary)
-    tell(change, services(isOfAnyEnds(change.whole) ? change.whole : change.set));
-  const toldOf = (change: PairChange): PacketSet =>
-    keys(change)
-      .flatMap((key) => told.get(key) ?? [])
-      .reduce((sum, each) => sum.union(each), PacketSet.none(change.set.space));
-  const parts = astray
-    .filter((change) => !services(change.whole).isWithin(toldOf(change)))
-    .flatMap((change) => {
-      const ends = comparison.endsOn(change.kind === "denied" ? "base" : "head", change);
-      return ends
-        ? byDeviation(possible(comparison, change), ...ends).map((part) => ({
-            ...change,
-            ...part,
-            whole: part.set,
-          }))
-        : [];
-    });
-  return DEVIATIONS.flatMap((deviation) => {
-    const own = parts
-      .filter((part) => part.deviation === deviation)
-      .flatMap((part) => {
-        const known = toldOf(part);
-        // A packet that is its own reply tells nothing where anything else does.
-        if (deviation === "reply" && !known.isEmpty) return [];
-        const set = part.set.subtract(known);
-        return services(part.set).isWithin(known) || set.isEmpty ? [] : [{ ...part, set, whole: set }];
-      });
-    for (const part of own) tell(part, services(part.set));
-    return own;
-  });
-}
-
-/**
- * Of astray packets those that get there and are nobody's own. One to another guest's address gets to that guest. One with
- * another place's source is, where the sender's own hops are what they were, what that place may send, and is told there.
- */
-function possible(comparison: Comparison, change: PairChange): PacketSet {
-  const { family, set, from, to } = change;
-  const side = change.kind === "denied" ? "base" : "head";
-  const others = [...comparison.ends[side].values()];
-  const elsewhere = others
-    .filter(({ id, isOwn }) => isOwn && id !== to)
-    .flatMap(({ known }) => known[family]);
-  const left = set.subtract(
-    withEnd(
-      set,
-      "dests",
-      elsewhere.map((ip) => ({ family, first: ip, last: ip })),
-    ),
-  );
-  if (!comparison.receiverAlone(side, change)) return left;
-  const senders = others.filter(({ id }) => id !== from).flatMap(({ addresses }) => addresses[family]);
-  return left.subtract(withEnd(set, "sources", senders));
-}
-
-function withEnd({ space }: PacketSet, end: "sources" | "dests", spans: readonly IpSpan[]): PacketSet {
-  return spans.length === 0
-    ? PacketSet.none(space)
-    : PacketSet.where(space, { [end]: regionOf(spans, space.family) });
 }

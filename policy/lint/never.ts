@@ -60,7 +60,8 @@ function neverMatches(
   return [found("never-matches", rule.position, line, `"${line}" never matches: ${[...reasons].join("; ")}`)];
 }
 
-function whyNever(reach: Reach, place: Place, { lines, states, filters }: Before): string | undefined {
+/** Why Proxmox's own order leaves no packet to a rule's alternative; undefined where it may leave one. */
+export function whyNever(reach: Reach, place: Place, { lines, states, filters }: Before): string | undefined {
   return (
     interfaceReason(reach, place) ??
     lines.find((line) => covers(line.reach, reach))?.text ??

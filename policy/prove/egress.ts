@@ -3,16 +3,25 @@ import { nodeOf } from "../proxmox/node.ts";
 import { spaceOf } from "../space/node-space.ts";
 import { openingsOf } from "../space/openings.ts";
 import { PacketSet } from "../space/packet-set.ts";
+import { guestById } from "./owners.ts";
 import type { Proof, Violation } from "./proof.ts";
 import { FAMILIES } from "./reach.ts";
 import { placeInWords } from "./way.ts";
+
+/** More guests than that are told by their number. */
+const MOST_LISTED = 16;
 
 /** SEG-004: a guest whose way out is closed by default leaves by declared ACCEPTs alone; the others are named. */
 export function proveEgress(estate: Estate): Proof {
   const closed = estate.guests.filter(({ firewall }) => firewall?.enabled && firewall.policyOut !== "ACCEPT");
   const limited = estate.guests.filter(({ firewall }) => firewall?.enabled && isLimited(firewall));
-  const open = estate.guests.filter((guest) => !closed.includes(guest) && !limited.includes(guest));
-  const names = (guests: typeof open) => guests.map(({ id }) => placeInWords(estate, id)).join(", ");
+  const told = new Set([...closed, ...limited]);
+  const open = estate.guests.filter((guest) => !told.has(guest));
+  const names = (guests: typeof open) => {
+    const listed = guests.slice(0, MOST_LISTED).map(({ id }) => placeInWords(estate, id));
+    const more = guests.length > MOST_LISTED ? [`${guests.length - MOST_LISTED} more`] : [];
+    return [...listed, ...more].join(", ");
+  };
   return {
     control: "SEG-004",
     statement: "A guest that drops by default on the way out leaves by declared ACCEPTs alone.",
@@ -36,7 +45,7 @@ function isLimited({ policyOut, rules }: Firewall): boolean {
 function leaving(estate: Estate, id: string): readonly Violation[] {
   const space = spaceOf(nodeOf(estate));
   const [pass] = space.passes(id, "wan");
-  const guest = estate.guests.find((each) => each.id === id);
+  const guest = guestById(estate, id);
   if (!pass || !guest) return [];
   const leaks = FAMILIES.flatMap((family) => {
     const openings = new PacketSet(space.spaces[family], openingsOf(space.spaces[family]));

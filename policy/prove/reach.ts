@@ -33,32 +33,55 @@ export function reachesOf(
   to: Place,
   sources: Sources = "own",
 ): readonly Reach[] {
+  return FAMILIES.flatMap((family) => reachesIn(family, estate, from, to, sources));
+}
+
+/** The same of one family. */
+export function reachesIn(
+  family: Family,
+  estate: Estate,
+  from: Place,
+  to: Place,
+  sources: Sources,
+): readonly Reach[] {
   const known = KNOWN.get(estate) ?? new Map<string, readonly Reach[]>();
   KNOWN.set(estate, known);
-  const key = `${from} ${to} ${sources}`;
-  const found = known.get(key) ?? findReaches(estate, from, to, sources);
+  const key = `${from} ${to} ${sources} ${family}`;
+  const found = known.get(key) ?? findReaches(family, estate, from, to, sources);
   known.set(key, found);
   return found;
 }
 
-function findReaches(estate: Estate, from: Place, to: Place, sources: Sources): readonly Reach[] {
+function findReaches(
+  family: Family,
+  estate: Estate,
+  from: Place,
+  to: Place,
+  sources: Sources,
+): readonly Reach[] {
   const space = spaceOf(nodeOf(estate));
-  return FAMILIES.flatMap((family) => {
-    const sent = sentBy(space.spaces[family], estate, from, sources);
-    return space
-      .byDecider(from, to, family)
-      .filter(({ verdict }) => verdict === "accept")
-      .map(({ decider, set }) => ({ from, to, family, decider, set: set.intersect(sent) }))
-      .filter(({ set }) => !set.isEmpty);
-  });
+  const sent = sentBy(space.spaces[family], estate, from, sources);
+  return space
+    .byDecider(from, to, family)
+    .filter(({ verdict }) => verdict === "accept")
+    .map(({ decider, set }) => ({ from, to, family, decider, set: set.intersect(sent) }))
+    .filter(({ set }) => !set.isEmpty);
+}
+
+const FIRST = new WeakMap<PacketSpace, PacketSet>();
+
+/** What opens a flow. What is its own reply does not: its answer goes where it came from. */
+function firstPackets(space: PacketSpace): PacketSet {
+  const known =
+    FIRST.get(space) ??
+    new PacketSet(space, openingsOf(space)).intersect(PacketSet.where(space, { ownReply: false }));
+  FIRST.set(space, known);
+  return known;
 }
 
 /** What a place can send as the first packet of a flow. */
 export function sentBy(space: PacketSpace, estate: Estate, from: Place, sources: Sources): PacketSet {
-  // What is its own reply opens nothing: its answer goes where it came from.
-  const openings = new PacketSet(space, openingsOf(space)).intersect(
-    PacketSet.where(space, { ownReply: false }),
-  );
+  const openings = firstPackets(space);
   return sources === "any" || space.family === 6
     ? openings
     : openings.intersect(ownSources(space, estate, from));

@@ -1,17 +1,17 @@
 import { type Estate, guestOf, type Position } from "../estate.ts";
 import { describeDecider } from "../explain.ts";
-import type { Decider, Place } from "../flow.ts";
-import { describePosition } from "../position.ts";
+import type { Place } from "../flow.ts";
 import { nodeOf } from "../proxmox/node.ts";
 import { spaceOf } from "../space/node-space.ts";
 import { cubeText } from "../space/cube-text.ts";
 import type { PacketSet } from "../space/packet-set.ts";
 import { flowOfPacket } from "../space/witness.ts";
-import { closingOf, switchedOn } from "./closing.ts";
+import { type Closing, closingOf, switchedOn, triedLines } from "./closing.ts";
 import { guestById } from "./owners.ts";
+import { type Leak, leaksOf } from "./leaks.ts";
 import type { Proof, Violation } from "./proof.ts";
-import { type Reach, reachesOf, sentBy, tasteOf } from "./reach.ts";
-import { REQUIREMENTS, type Requirement, webOf } from "./requirement.ts";
+import { type Reach, sentBy, tasteOf } from "./reach.ts";
+import { countPairs, REQUIREMENTS, type Requirement, webOf } from "./requirement.ts";
 import { placeInWords } from "./way.ts";
 
 /** Who reaches what, for every packet: the controls that a firewall alone decides. Pure. */
@@ -23,78 +23,77 @@ export function proveReaches(estate: Estate): readonly Proof[] {
 function proveSwitchedOn(estate: Estate): Proof {
   const sections = [estate.host, ...estate.guests];
   const off = sections.filter(({ firewall }) => firewall?.enabled !== true);
+  const found = off.map((each) => {
+    const place = "id" in each ? each.id : "host";
+    const position = each.firewall?.keys?.enabled ?? each.firewall?.position ?? each.position;
+    const why = each.firewall ? "is off" : "is missing";
+    const message = `the firewall of ${placeInWords(estate, place)} ${why}: nothing filters its port`;
+    return { message, position, closing: switchedOn(estate, position) };
+  });
   return {
     control: "FW-003",
     statement: "The firewall of the datacenter, the host and each guest is on.",
     space: `${sections.length} firewalls`,
-    violations: off.map((each): Violation => {
-      const place = "id" in each ? each.id : "host";
-      const position = each.firewall?.keys?.enabled ?? each.firewall?.position ?? each.position;
-      const why = each.firewall ? "is off" : "is missing";
-      const message = `the firewall of ${placeInWords(estate, place)} ${why}: nothing filters its port`;
-      return { message, position, ...switchedOn(estate, position) };
-    }),
-    notes: [],
+    violations: found.map(closed),
+    notes: untried(estate, found),
   };
 }
 
 function proofOf(estate: Estate, requirement: Requirement): Proof {
-  const { control, statement, pairs, sources = "own" } = requirement;
-  const all = pairs(estate);
-  const leaks = leaksOf(estate, requirement);
-  const violations = [...Map.groupBy(leaks, ({ decider }) => nameOf(decider)).values()].map((group) =>
-    violationOf(estate, group),
-  );
+  const { control, statement, sources = "own" } = requirement;
+  const pairs = countPairs(estate, requirement);
+  const found = leaksOf(estate, requirement).map((leak) => openOf(estate, leak));
+  const violations = found.map(closed);
   const under = sources === "any" ? "any source" : "its own sources";
   return {
     control,
     statement,
-    space: `${all.length} ordered ${all.length === 1 ? "pair" : "pairs"}, every first packet of IPv4 and IPv6 under ${under}`,
+    space: `${pairs} ordered ${pairs === 1 ? "pair" : "pairs"}, every first packet of IPv4 and IPv6 under ${under}`,
     violations: control === "EDGE-001" ? [...violations, ...closedWeb(estate)] : violations,
-    notes: [],
+    notes: untried(estate, found),
   };
 }
 
-/** What gets through though the requirement does not permit it. */
-export function leaksOf(estate: Estate, { pairs, sources = "own", permits }: Requirement): readonly Reach[] {
-  return pairs(estate)
-    .flatMap(({ from, to }) => reachesOf(estate, from, to, sources))
-    .map((reach) => ({ ...reach, set: reach.set.subtract(permits(estate, reach)) }))
-    .filter(({ set }) => !set.isEmpty);
+/** What is open, and what closes it. */
+interface Open extends Pick<Violation, "message" | "position" | "witness"> {
+  readonly closing: Closing;
 }
 
-/** One line of the files, or one of Proxmox's own, whoever gets through by it. */
-function nameOf(decider: Decider): string {
-  const position = "position" in decider ? describePosition(decider.position) : "";
-  return `${decider.kind} ${position} ${"text" in decider ? decider.text : ""}`;
+function closed({ closing: { remedy, patch }, ...open }: Open): Violation {
+  return { ...open, remedy, ...(patch && { patch }) };
 }
 
-function violationOf(estate: Estate, leaks: readonly Reach[]): Violation {
-  const [first] = leaks;
-  if (!first) throw new TypeError("a violation without a leak");
+/** Where not for all of them a patch was tried. */
+function untried(estate: Estate, found: readonly Open[]): readonly string[] {
+  const count = found.filter(({ closing }) => closing.isUntried).length;
+  if (count === 0) return [];
+  const tried = triedLines(estate);
+  const which = tried === 0 ? "none" : `the first ${tried} lines of the files alone`;
+  return [
+    `no patch was tried for ${count} of these: in an estate of ${estate.guests.length} guests it is for ${which}`,
+  ];
+}
+
+function openOf(estate: Estate, leak: Leak): Open {
+  const [first] = leak.reaches;
+  if (!first) throw new TypeError("a leak of nothing");
   const { from, to, set, decider } = first;
   const packet = set.witness(tasteOf(estate, from, to));
-  const closing = closingOf(estate, decider);
   return {
-    message: `${reachInWords(estate, leaks)}, let in by ${describeDecider(decider)}`,
+    message: `${leakInWords(estate, first, leak)}, let in by ${describeDecider(decider)}`,
     position: positionOf(estate, first),
     ...(packet && { witness: flowOfPacket(packet, from, to) }),
-    remedy: closing.remedy,
-    ...(closing.patch && { patch: closing.patch }),
+    closing: closingOf(estate, decider),
   };
 }
 
 const MOST_LINES = 3;
 
 /** `wan reaches Portainer (guest 1001) with tcp 9443` of the first pair, and how many pairs there are beside it. */
-function reachInWords(estate: Estate, leaks: readonly Reach[]): string {
-  const [first] = leaks;
-  if (!first) return "nothing";
-  const own = leaks.filter(({ from, to }) => from === first.from && to === first.to);
-  const pairs = new Set(leaks.map(({ from, to }) => `${from} ${to}`)).size;
+function leakInWords(estate: Estate, first: Reach, { reaches, pairs }: Leak): string {
   const more = pairs > 1 ? ` (and ${pairs - 1} more ${pairs === 2 ? "pair" : "pairs"})` : "";
   const [from, to] = [first.from, first.to].map((place) => placeInWords(estate, place));
-  return `${from} reaches ${to} with ${flowsInWords(estate, own)}${more}`;
+  return `${from} reaches ${to} with ${flowsInWords(estate, reaches)}${more}`;
 }
 
 /** What a rule lets in, as it is written; what nothing stops needs no list. */

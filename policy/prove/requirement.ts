@@ -18,10 +18,17 @@ export interface Pair {
 export interface Requirement {
   readonly control: string;
   readonly statement: string;
-  readonly pairs: (estate: Estate) => readonly Pair[];
+  /** In the order of places. */
+  readonly destinations: (estate: Estate) => readonly Place[];
+  /** Whose packets: default `all`, every place but the destination. */
+  readonly senders?: "all" | "wan";
   readonly sources?: Sources;
-  /** Of what one line lets through on one pair, the packets that may. */
-  readonly permits: (estate: Estate, reach: Reach) => PacketSet;
+  /** Whether whatever a declared ACCEPT lets in is permitted to this sender. Default: to each. */
+  readonly trusts?: (estate: Estate, from: Place) => boolean;
+  /** Guests that are judged by who they are; all other guests are judged alike. */
+  readonly apart?: (estate: Estate) => readonly Place[];
+  /** Beside standing accepts, and the ACCEPTs of those that are trusted: of what one line lets through the packets that may. */
+  readonly besides?: (estate: Estate, reach: Reach) => PacketSet;
 }
 
 const WEB_PORTS = [80, 443];
@@ -32,75 +39,88 @@ export const REQUIREMENTS: readonly Requirement[] = [
   {
     control: "FW-001",
     statement: "Nothing reaches the host but by a declared ACCEPT or one of Proxmox's standing accepts.",
-    pairs: (estate) => pairsTo(estate, "host"),
-    permits: declared,
+    destinations: () => ["host"],
   },
   {
     control: "FW-002",
     statement: "Nothing reaches a guest but by a declared ACCEPT or one of Proxmox's standing accepts.",
-    pairs: (estate) => estate.guests.flatMap(({ id }) => pairsTo(estate, id)),
-    permits: declared,
+    destinations: ({ guests }) => guests.map(({ id }) => id),
   },
   {
     control: "FW-005",
     statement:
       "IPv6, and UDP and ICMP of either family, reach nothing but by a declared ACCEPT or a standing accept.",
-    pairs: everyPair,
-    permits: (estate, reach) => declared(estate, reach).union(tcpOf4(reach)),
+    destinations: everyDestination,
+    besides: (_, reach) => tcpOf4(reach),
   },
   {
     control: "EDGE-001",
     statement: "Of TCP and UDP only TCP 80 and 443 reach the gateway from outside, by a declared ACCEPT.",
-    pairs: (estate) => [{ from: "wan", to: guestOf(estate, "gateway").id }],
-    permits: (_, reach) =>
-      isRule(reach.decider)
-        ? where(reach, [TCP], WEB_PORTS).union(withoutPorts(reach))
-        : withoutPorts(reach).union(standing(reach)),
+    destinations: (estate) => [guestOf(estate, "gateway").id],
+    senders: "wan",
+    trusts: () => false,
+    besides: (_, reach) =>
+      isRule(reach.decider) ? where(reach, [TCP], WEB_PORTS).union(withoutPorts(reach)) : withoutPorts(reach),
   },
   {
     control: "EDGE-002",
     statement: "From outside nothing reaches the host or any other guest, whatever source a packet bears.",
-    pairs: (estate) => pairsFrom(estate, "wan").filter(({ to }) => to !== guestOf(estate, "gateway").id),
+    destinations: (estate) => everyDestination(estate).filter((to) => to !== guestOf(estate, "gateway").id),
+    senders: "wan",
     sources: "any",
-    permits: (_, reach) => standing(reach),
+    trusts: () => false,
   },
   {
     control: "RTE-001",
     statement: "Of all places only the gateway and Step-CA reach Traefik, on TCP 443 alone.",
-    pairs: (estate) => pairsTo(estate, guestOf(estate, "mesh").id),
-    permits: (estate, reach) =>
-      [guestOf(estate, "gateway").id, guestOf(estate, "ca").id].includes(reach.from) && isRule(reach.decider)
+    destinations: (estate) => [guestOf(estate, "mesh").id],
+    trusts: () => false,
+    apart: clientsOfMesh,
+    besides: (estate, reach) =>
+      clientsOfMesh(estate).includes(reach.from) && isRule(reach.decider)
         ? where(reach, [TCP], [HTTPS_PORT])
-        : standing(reach),
+        : PacketSet.none(reach.set.space),
   },
   {
     control: "SEG-001",
     statement: "Between any two places nothing gets through but by a declared ACCEPT or a standing accept.",
-    pairs: everyPair,
-    permits: declared,
+    destinations: everyDestination,
   },
   {
     control: "SEG-003",
     statement:
       "Neither the gateway nor the internet reaches a backend past Traefik; others by declared ACCEPTs alone.",
-    pairs: (estate) =>
-      estate.guests
-        .filter(({ id }) => estate.routes.some(({ guestId }) => guestId === id))
-        .flatMap(({ id }) => pairsTo(estate, id)),
-    permits: (estate, reach) =>
-      reach.from === "wan" || reach.from === guestOf(estate, "gateway").id
-        ? standing(reach)
-        : declared(estate, reach),
+    destinations: routedGuests,
+    trusts: (estate, from) => from !== "wan" && from !== guestOf(estate, "gateway").id,
+    apart: (estate) => [guestOf(estate, "gateway").id],
   },
   {
     control: "PKI-004",
     statement:
       "Step-CA is reached by declared hosts and guests alone, never by the internet or a plain device of the LAN.",
-    pairs: (estate) => pairsTo(estate, guestOf(estate, "ca").id),
-    permits: (estate, reach) =>
-      reach.from === "wan" || reach.from === "lan" ? standing(reach) : declared(estate, reach),
+    destinations: (estate) => [guestOf(estate, "ca").id],
+    trusts: (_, from) => from !== "wan" && from !== "lan",
   },
 ];
+
+/** Of what one line lets through on one pair, the packets that may. */
+export function permitted(estate: Estate, requirement: Requirement, reach: Reach): PacketSet {
+  const { trusts = () => true, besides } = requirement;
+  const own =
+    trusts(estate, reach.from) && isRule(reach.decider) ? PacketSet.all(reach.set.space) : standing(reach);
+  return besides ? own.union(besides(estate, reach)) : own;
+}
+
+/** Every pair that a requirement speaks of, by destination, and each in the order of places. */
+export function* pairsOf(estate: Estate, { destinations, senders = "all" }: Requirement): Generator<Pair> {
+  const all = senders === "wan" ? ["wan"] : places(estate).map(({ id }) => id);
+  for (const to of destinations(estate)) for (const from of all) if (from !== to) yield { from, to };
+}
+
+/** How many those are: each destination is a place too. */
+export function countPairs(estate: Estate, { destinations, senders = "all" }: Requirement): number {
+  return destinations(estate).length * (senders === "wan" ? 1 : places(estate).length - 1);
+}
 
 /** The two ports at the gateway's address that are to answer. */
 export function webOf(space: PacketSpace, address: string): PacketSet {
@@ -116,26 +136,21 @@ export function webOf(space: PacketSpace, address: string): PacketSet {
   });
 }
 
-function everyPair(estate: Estate): readonly Pair[] {
-  return places(estate).flatMap(({ id, destination }) => (destination ? pairsTo(estate, id) : []));
+function everyDestination(estate: Estate): readonly Place[] {
+  return places(estate).flatMap(({ id, destination }) => (destination ? [id] : []));
 }
 
-function pairsTo(estate: Estate, to: Place): readonly Pair[] {
-  return places(estate).flatMap(({ id: from }) => (from === to ? [] : [{ from, to }]));
+function routedGuests({ guests, routes }: Estate): readonly Place[] {
+  const routed = new Set(routes.map(({ guestId }) => guestId));
+  return guests.flatMap(({ id }) => (routed.has(id) ? [id] : []));
 }
 
-function pairsFrom(estate: Estate, from: Place): readonly Pair[] {
-  return places(estate).flatMap(({ id: to, destination }) =>
-    destination && to !== from ? [{ from, to }] : [],
-  );
+function clientsOfMesh(estate: Estate): readonly Place[] {
+  return [guestOf(estate, "gateway").id, guestOf(estate, "ca").id];
 }
 
 function isRule({ kind }: Decider): boolean {
   return kind === "rule";
-}
-
-function declared(_: Estate, reach: Reach): PacketSet {
-  return isRule(reach.decider) ? PacketSet.all(reach.set.space) : standing(reach);
 }
 
 /** Proxmox's standing accepts, which no file can stop: they fail where the internet gets TCP or UDP of the host by one. */

@@ -3,6 +3,7 @@ import type { Pass } from "../passes.ts";
 import type { Broadcasts } from "../shared-chains.ts";
 import { type Diagram, NONE } from "./diagram.ts";
 import { PacketSpace } from "./packet-space.ts";
+import { shapeOf } from "./shape.ts";
 import { type GroupSteps, type Step, StepMaker } from "./steps.ts";
 import type { GroupChain } from "../chain.ts";
 import { memberOf } from "./witness.ts";
@@ -32,6 +33,8 @@ export class HopSets {
   readonly #space: PacketSpace;
   readonly #broadcasts: Broadcasts;
   readonly #accepted = new Map<string, Diagram>();
+  /** The same by what a hop asks: many guests ask the same of IPv6, and on the way out. */
+  readonly #byShape = new Map<string, Diagram>();
   readonly #decided = new Map<string, readonly Decided[]>();
   #steps: StepMaker;
   #groups = new WeakMap<GroupChain, GroupSets>();
@@ -45,8 +48,15 @@ export class HopSets {
   /** What the hop accepts of packets that come in with or without the mark. */
   accepted(pass: Pass, marked: boolean): Diagram {
     const key = keyOf(pass, marked);
-    const known = this.#accepted.get(key) ?? this.#accept(this.#begin().of(pass, marked));
+    const known = this.#accepted.get(key) ?? this.#acceptedByShape(pass, marked);
     this.#accepted.set(key, known);
+    return known;
+  }
+
+  #acceptedByShape(pass: Pass, marked: boolean): Diagram {
+    const shape = `${marked} ${shapeOf(pass, this.#space.family)}`;
+    const known = this.#byShape.get(shape) ?? this.#accept(this.#begin().of(pass, marked));
+    this.#byShape.set(shape, known);
     return known;
   }
 

@@ -5,10 +5,11 @@ import type { Family } from "../ip.ts";
 import { type Model, modelOf } from "../model.ts";
 import type { Pass } from "../passes.ts";
 import type { Node } from "../proxmox/node.ts";
-import type { Diagram } from "./diagram.ts";
+import { type Diagram, NONE } from "./diagram.ts";
 import { type Decided, gather, HopSets } from "./hop-sets.ts";
 import { PacketSet } from "./packet-set.ts";
 import { PacketSpace } from "./packet-space.ts";
+import { withoutRules } from "./without-rules.ts";
 import { asksForMark, type Coming, Way } from "./way.ts";
 
 /** The spaces of both families. Nodes whose sets are to be compared share them. */
@@ -101,6 +102,21 @@ export class NodeSpace {
     return this.#hopsOf(family)
       .decided(pass, false)
       .map(({ ruling, set }) => this.#decided(pass, family, ruling, set));
+  }
+
+  /**
+   * What a hop accepts by no rule and no standing accept, if no rule took it before: by a policy, by one of Proxmox's own lines,
+   * or since nothing filters. It is no less than what it so accepts, and one set for all hops without rules of their own.
+   */
+  undeclared(pass: Pass, family: Family = 4): PacketSet {
+    const space = this.spaces[family];
+    const parts = this.#hopsOf(family)
+      .decided(withoutRules(pass, family), false)
+      .filter(({ ruling: { verdict, decider } }) => verdict === "accept" && decider.kind !== "standing");
+    return new PacketSet(
+      space,
+      parts.reduce<Diagram>((all, { set }) => space.store.union(all, set), NONE),
+    );
   }
 
   #hopsOf(family: Family): HopSets {

@@ -1,0 +1,64 @@
+import { ICMP, ICMPV6, TCP, UDP } from "../packet.ts";
+import type { FirewallRule } from "../proxmox/file.ts";
+import type { PacketSet } from "../space/packet-set.ts";
+import type { Span } from "../space/spans.ts";
+import { servicesOf } from "./astray.ts";
+
+type Rule = Exclude<FirewallRule, { type: "group" }>;
+
+const NUMBERS: ReadonlyMap<string | undefined, readonly number[]> = new Map([
+  ["tcp", [TCP]],
+  ["udp", [UDP]],
+  ["icmp", [ICMP, ICMPV6]],
+]);
+
+/** Protocols and ports of packets that the two sides do not treat alike at some hop: which rules may decide one of them. */
+export class Touched {
+  readonly #services = new Map<number, Span[]>();
+  /** By protocol, then by ports. */
+  readonly #known = new Map<string | undefined, Map<string | undefined, boolean>>();
+
+  /** The packets' protocols and ports, whoever sends them to whom. */
+  add(set: PacketSet): void {
+    for (const { protos, services } of servicesOf(set).cubes())
+      for (const proto of [TCP, UDP, ICMP, ICMPV6]) {
+        if (protos && !overlap(protos, [{ first: proto, last: proto }])) continue;
+        const known = this.#services.get(proto) ?? [];
+        this.#services.set(proto, known);
+        known.push(...(services ?? ALL));
+      }
+    this.#known.clear();
+  }
+
+  /** False only where a rule surely decides none of them, by its protocol and its ports. */
+  mayDecide({ macro, proto, port }: Rule): boolean {
+    const numbers = macro === undefined ? NUMBERS.get(proto) : undefined;
+    if (!numbers) return true;
+    const known = this.#known.get(proto) ?? new Map<string | undefined, boolean>();
+    this.#known.set(proto, known);
+    const before = known.get(port) ?? this.#meets(numbers, port);
+    known.set(port, before);
+    return before;
+  }
+
+  #meets(numbers: readonly number[], port: string | undefined): boolean {
+    const isIcmp = numbers.length > 1;
+    const spans = port === undefined || isIcmp ? ALL : spansOf(port);
+    return numbers.some((proto) => overlap(this.#services.get(proto) ?? [], spans));
+  }
+}
+
+const ALL: readonly Span[] = [{ first: 0, last: 65_535 }];
+
+/** Of ports in numbers; a name may be any of them, and 0 is none. */
+function spansOf(port: string): readonly Span[] {
+  const spans = port.split(",").map((part) => {
+    const [, first, last = first] = /^(\d+)(?::(\d+))?$/.exec(part) ?? [];
+    return { first: Number(first), last: Number(last) };
+  });
+  return spans.every(({ first, last }) => 0 < first && first <= last) ? spans : ALL;
+}
+
+function overlap(some: readonly Span[], others: readonly Span[]): boolean {
+  return some.some(({ first, last }) => others.some((other) => first <= other.last && other.first <= last));
+}
