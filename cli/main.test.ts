@@ -123,7 +123,7 @@ test("no file can be opened any more: descriptor-limit with the limit, whatever 
     const { lines, exit } = describeError(thrown, false);
     assert.deepEqual([lines.length, exit], [1, 3]);
     const words =
-      /expected at least 64, .* found a limit of \d+ \(spawn ip EMFILE\)\. .*ulimit -n.* \[descriptor-limit\]$/;
+      /expected at least 128, .* found a limit of \d+ \(spawn ip EMFILE\)\. .*ulimit -n.* \[descriptor-limit\]$/;
     assert.match(lines[0] ?? "", words);
   }
 });
@@ -151,15 +151,15 @@ test("a verb that wrote nothing keeps its own exit status, whatever stdout is", 
 });
 
 test("with a limit of too few open files nothing is begun, and one line says how many are needed", () => {
-  for (const limit of [24, 32, 63]) {
+  for (const limit of [24, 64, 127]) {
     const { status, stdout } = shell(`ulimit -n ${limit}; "$0" cli/main.ts sweep --ports 1 2>&1`);
     assert.equal(status, 3);
     assert.match(
       stdout,
-      new RegExp(`^phx: .* at least 64, .* found a limit of ${limit}\\. .*\\[descriptor-limit\\]\n$`),
+      new RegExp(`^phx: .* at least 128, .* found a limit of ${limit}\\. .*\\[descriptor-limit\\]\n$`),
     );
   }
-  assert.equal(shell('ulimit -n 64; "$0" cli/main.ts plan').status, 0);
+  assert.equal(shell('ulimit -n 128; "$0" cli/main.ts plan').status, 0);
 });
 
 test("a working directory that was deleted is told as such; help needs none", () => {
