@@ -72,6 +72,8 @@ export const FAULTS = {
     exit: 3,
     remedy: "Something of the lab reached the root namespace: report this with the run's folder.",
   },
+  "working-folder": { exit: 3, remedy: "Change to a folder that is there (cd) and run it again." },
+  "descriptor-limit": { exit: 3, remedy: "Raise it as root (ulimit -n 4096) and run it again." },
   "disk-write": { exit: 3, remedy: "Free space or give a writable folder, then run it again." },
   "harness-bug": { exit: 3, remedy: "This is a defect of phx: report it with the message above." },
 } as const satisfies Record<string, FaultKind>;

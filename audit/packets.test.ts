@@ -90,6 +90,32 @@ test("what arrives undeclared is a leak, and it names port and what should have 
   );
 });
 
+test("a refusal where the model drops is no denial as declared, though the same chain counts as much", () => {
+  const seen = obedient();
+  const [keys = []] = [seen.outcomes.dropped];
+  const [first = "", ...others] = keys;
+  const rejecting = [
+    {
+      ...seen.accounts[0],
+      chain: seen.accounts[0]?.chain ?? "",
+      rule: "-p tcp -j REJECT",
+      effect: "reject" as const,
+    },
+    ...seen.accounts.slice(1),
+  ].map((account) => ({ gain: 1, ...account }));
+  const check = judge({
+    ...seen,
+    accounts: rejecting,
+    outcomes: { dropped: others, rejected: [first] },
+  });
+  assert.equal(check.result, "fail");
+  assert.equal(check.disagreement, "converge fault");
+  assert.match(
+    check.reason ?? "",
+    /answered by a refusal, where the model drops in silence \(\S+ -p tcp -j REJECT\)/,
+  );
+});
+
 test("what the declaration itself lets in is an intent gap, with the rule's line", () => {
   const open = estateWith(({ lxc }) => {
     const { rules } = lxc.lxc_configs["801"].firewall;

@@ -23,6 +23,8 @@ export interface JudgedFlow {
   /** Absent for what no class holds, e.g. `tcp/0`. */
   readonly packetClass?: PacketClass;
   readonly arrived: boolean;
+  /** It was answered by a refusal on its way. */
+  readonly rejected: boolean;
   readonly unknown: boolean;
   readonly decision: Decision;
 }
@@ -48,6 +50,7 @@ function judged(estate: Estate, seen: PacketObservation): JudgedFlow[] {
       to,
       ...part,
       arrived: outcome === "delivered" || outcome === "no-listener",
+      rejected: outcome === "rejected",
       unknown: !MISSED.has(outcome) && outcome !== "delivered" && outcome !== "no-listener",
     })),
   );
@@ -155,7 +158,7 @@ export function denialCheck(estate: Estate, all: Observations, denial: Denial): 
     const reason = seen.find((each) => each.reason)?.reason ?? "sent is not captured + accounted";
     return { ...common, result: "inconclusive", observed, reason, suspect: suspectOf(dark) };
   }
-  const elsewhere = accountsElsewhere(estate, seen);
+  const elsewhere = accountsElsewhere(estate, seen) ?? stoppedOtherwise(flows, seen);
   const observed = `${countOf(flows.filter((flow) => !flow.arrived))} of ${countOf(flows)} packets did not arrive`;
   if (elsewhere) return { ...common, result: "fail", observed, ...elsewhere };
   if (!proofs.twin) {
@@ -307,6 +310,30 @@ function accountsElsewhere(
 /** The chain that the model has stop it. */
 function chainOf({ decision }: JudgedFlow): string {
   return decision.verdict === "accept" ? "none" : decision.decider.chain;
+}
+
+/** Flows that were refused with an answer where the model drops them in silence, or the other way round. */
+function stoppedOtherwise(
+  flows: readonly JudgedFlow[],
+  seen: readonly PacketObservation[],
+): Pick<Check, "reason" | "disagreement" | "suspect"> | undefined {
+  const missed = flows.filter((flow) => !flow.arrived && !flow.unknown);
+  const odd = missed.filter(({ rejected, decision }) => rejected !== (decision.verdict === "reject"));
+  const [first] = odd;
+  if (!first) return undefined;
+  const alike = odd.filter(({ rejected }) => rejected === first.rejected);
+  const effect = first.rejected ? "reject" : "drop";
+  const rules = seen
+    .flatMap(({ accounts }) => accounts)
+    .flatMap((each) => (each.effect === effect ? [`${each.chain} ${each.rule}`] : []));
+  const what = first.rejected
+    ? "answered by a refusal, where the model drops in silence"
+    : "dropped in silence, where the model refuses";
+  return {
+    suspect: suspectOf(first),
+    reason: `${first.from} > ${first.to} ${inWords(alike)}: ${what} (${[...new Set(rules)].join("; ")}); converge again`,
+    disagreement: "converge fault",
+  };
 }
 
 /* Chains that the declaration compiles to, and the gateway's counter: a count in any other was put there by somebody. */

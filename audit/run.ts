@@ -6,7 +6,7 @@ import { coverageOf, RuleCoverage } from "./coverage.ts";
 import { Finding } from "./finding.ts";
 import { LIMITS } from "./limits.ts";
 import { matrixOf } from "./matrix.ts";
-import { flowsOf } from "./sweep.ts";
+import { classesAsked, flowsOf } from "./sweep.ts";
 import { verdictOf } from "./verdict.ts";
 
 export const Verdict = z.enum(["PASS", "PARTIAL", "FAIL", "INCOMPLETE"]);
@@ -106,6 +106,8 @@ export const Run = z.object({
   standing: z.array(z.string()),
   /** How many flows the sweeps asked, of all that they ask in full; absent where the run sent no packet, and in older runs. */
   flows: z.object({ asked: z.number().int(), of: z.number().int() }).optional(),
+  /** The same of packet classes, forged sources left out. */
+  classes: z.object({ covered: z.number().int(), of: z.number().int() }).optional(),
   /** Which declared rules the packet probes exercised; absent where the run sent none, and in runs of older versions. */
   coverage: z.array(RuleCoverage).optional(),
   /** Where the lab is not the node, and which controls that touches. */
@@ -180,9 +182,17 @@ export function closeRun(open: OpenRun, end: RunEnd): Run {
   };
 }
 
-function sentBy(estate: Estate, observations: readonly Observation[]): Pick<Run, "coverage" | "flows"> {
+function sentBy(
+  estate: Estate,
+  observations: readonly Observation[],
+): Pick<Run, "coverage" | "flows" | "classes"> {
   const sent = observations.filter((each) => each.kind === "packets");
-  return sent.length > 0 ? { coverage: coverageOf(estate, observations), flows: flowsOf(sent) } : {};
+  if (sent.length === 0) return {};
+  const classes = classesAsked(
+    estate,
+    sent.filter(({ forged }) => !forged),
+  );
+  return { coverage: coverageOf(estate, observations), flows: flowsOf(sent), classes };
 }
 
 function withoutLab(finding: Finding): Finding {

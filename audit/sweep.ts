@@ -179,6 +179,15 @@ export function pairSweeps(estate: Estate, from: string, to: string): PacketProb
 export function sampleWords(estate: Estate, seen: readonly PacketObservation[]): string | undefined {
   const { asked, of: all } = flowsOf(seen);
   if (asked >= all) return undefined;
+  const { covered, of: told } = classesAsked(estate, seen);
+  return `classes ${of(covered, told)}, ${of(asked, all)} flows`;
+}
+
+/** Of how many packet classes a flow was asked and told, of all that the declaration tells apart on the same ways. */
+export function classesAsked(
+  estate: Estate,
+  seen: readonly PacketObservation[],
+): { covered: number; of: number } {
   const told = seen.map(({ from, to, source, sport, outcomes }) => {
     const isKind = isPortless(firstKey(outcomes)) ? isPortless : isOfPort;
     return classesOf(estate, from, to, { source, sport }).filter(({ proto, first }) =>
@@ -190,7 +199,7 @@ export function sampleWords(estate: Estate, seen: readonly PacketObservation[]):
     const reached = new Set(flows.map(({ packetClass }) => packetClass));
     return told[index]?.filter((each) => reached.has(each)).length ?? 0;
   });
-  return `classes ${of(sum(covered), sum(told.map(({ length }) => length)))}, ${of(asked, all)} flows`;
+  return { covered: sum(covered), of: sum(told.map(({ length }) => length)) };
 }
 
 /** How many flows were asked, of all that the same sweeps ask in full. */

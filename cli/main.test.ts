@@ -106,12 +106,26 @@ test("several faults are told in a line each, the same one once, and bad input g
 test("a disk that is full or not ours is a disk-write fault with the path; other errors are phx's own", () => {
   const full = Object.assign(new Error("no space"), { code: "ENOSPC", syscall: "write", path: "/x/y" });
   assert.match(describeError(full, false).lines[0] ?? "", /^\/x\/y: .*no space.*\[disk-write\]$/);
+  const open = Object.assign(new Error("no space"), { code: "ENOSPC", syscall: "write" });
+  assert.match(describeError(open, false).lines[0] ?? "", /^a file: .*no space.*\[disk-write\]$/);
   const spawned = Object.assign(new Error("no"), { code: "EACCES", syscall: "spawn ip", path: "ip" });
   assert.match(describeError(spawned, false).lines[0] ?? "", /\[harness-bug\]$/);
   const bug = describeError(new TypeError("oops"), false);
   assert.deepEqual([bug.exit, bug.lines.length], [FAULTS["harness-bug"].exit, 1]);
   assert.match(bug.lines[0] ?? "", /TypeError: oops.*PHX_DEBUG=1/);
   assert.match(describeError(new TypeError("oops"), true).lines[1] ?? "", /main\.test\.ts/);
+});
+
+test("no file can be opened any more: descriptor-limit with the limit, whatever was made of it", () => {
+  const cause = Object.assign(new Error("spawn ip EMFILE"), { code: "EMFILE", syscall: "spawn ip" });
+  const detail = { subject: "lab x", expected: "a namespace host", actual: "none" };
+  for (const thrown of [cause, new HarnessError("lab-gone", detail, { cause })]) {
+    const { lines, exit } = describeError(thrown, false);
+    assert.deepEqual([lines.length, exit], [1, 3]);
+    const words =
+      /expected at least 128, .* found a limit of \d+ \(spawn ip EMFILE\)\. .*ulimit -n.* \[descriptor-limit\]$/;
+    assert.match(lines[0] ?? "", words);
+  }
 });
 
 function shell(script: string) {
@@ -134,6 +148,28 @@ test("a verb that wrote nothing keeps its own exit status, whatever stdout is", 
   const { status, stdout } = shell('"$0" cli/main.ts destroy phx-no-such-lab 2>&1 >/dev/full');
   assert.equal(status, FAULTS["lab-missing"].exit);
   assert.match(stdout, /^phx: lab phx-no-such-lab: .*\[lab-missing\]\n$/);
+});
+
+test("with a limit of too few open files nothing is begun, and one line says how many are needed", () => {
+  for (const limit of [24, 64, 127]) {
+    const { status, stdout } = shell(`ulimit -n ${limit}; "$0" cli/main.ts sweep --ports 1 2>&1`);
+    assert.equal(status, 3);
+    assert.match(
+      stdout,
+      new RegExp(`^phx: .* at least 128, .* found a limit of ${limit}\\. .*\\[descriptor-limit\\]\n$`),
+    );
+  }
+  assert.equal(shell('ulimit -n 128; "$0" cli/main.ts plan').status, 0);
+});
+
+test("a working directory that was deleted is told as such; help needs none", () => {
+  const gone = 'main=$PWD/cli/main.ts; gone=$(mktemp -d); cd "$gone"; rmdir "$gone"; "$0" "$main"';
+  for (const args of ["plan", "sweep --from lan --to 801", "converge x"]) {
+    const { status, stdout } = shell(`${gone} ${args} 2>&1`);
+    assert.equal(status, 3, stdout);
+    assert.match(stdout, /^phx: the working directory: .* deleted .*cd.* \[working-folder\]\n$/);
+  }
+  assert.equal(shell(`${gone} sweep --help`).status, 0);
 });
 
 test("without root, one prefix before the reason", (context) => {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { FAULTS } from "../errors.ts";
 import { tellAside } from "./aside.ts";
 import { describeError } from "./fault.ts";
+import { requireSurroundings } from "./surroundings.ts";
 
 /** A file of this folder that is a verb. */
 interface Verb {
@@ -172,6 +173,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   const verb = await entry.load();
   const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   if (flags.includes("--help") || flags.includes("-h")) return print(verb.help);
+  requireSurroundings();
   if (entry.acts) await (await import("./sweep-labs.ts")).sweep(tellAside);
   return verb.run(args);
 }

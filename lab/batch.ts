@@ -1,5 +1,16 @@
 import koffi from "koffi";
-import { call, type Called, failed, failedWith, MSG_DONTWAIT, queueFull, sendmmsgBeside } from "./libc.ts";
+import {
+  call,
+  type Called,
+  EAGAIN,
+  ENETDOWN,
+  failed,
+  failedWith,
+  MSG_DONTWAIT,
+  queueFull,
+  sendmmsgBeside,
+} from "./libc.ts";
+import { BOUND, readBack } from "./waits.ts";
 
 const MMSGHDR_BYTES = 64;
 const IOVEC_BYTES = 16;
@@ -43,9 +54,6 @@ export interface Unsent {
   readonly isTwice: boolean;
 }
 
-/** How often a full queue is tried again before the rest of a batch stays unsent. */
-const QUEUE_FULL_LIMIT = 1_000_000;
-
 /** Messages that are written in place and handed to the kernel many at a time, sendmmsg(2). */
 export class SendBatch extends Slots {
   #to: Buffer | undefined;
@@ -71,36 +79,45 @@ export class SendBatch extends Slots {
   }
 
   /**
-   * Sends slots up to `end`, in order. What the kernel refuses with one of the `expected` errors is told and left out;
-   * any other error is thrown.
+   * Sends slots up to `end`, in order, without a pause. What the kernel refuses with one of the `expected` errors is told
+   * and left out; any other error is thrown.
    */
   send(fd: number, end: number, expected: ReadonlySet<number>): Unsent[] {
-    return this.#sendRest(fd, new Progress(end, expected));
+    const way = new Progress(end, expected);
+    while (way.isOpen) this.#call(fd, way, BATCH_SLOTS);
+    return way.unsent;
   }
 
   /**
    * The same on another thread, as far as one call goes: this one may look at what arrives meanwhile, and must leave the
-   * slots alone. What is left then is sent here: a call that ends early ends after each packet that is refused.
+   * slots alone. What is left then is sent here: a call that ends early ends after each packet that is refused. Of what a
+   * full queue has no room for within `sendQueueMs` the rest is told as unsent.
    */
   async sendBeside(fd: number, end: number, expected: ReadonlySet<number>): Promise<Unsent[]> {
     const way = new Progress(end, expected);
     const asked = way.next(BATCH_SLOTS);
     way.called(asked, await sendmmsgBeside(fd, this.#headersFrom(way.slot), asked));
-    return this.#sendRest(fd, way);
+    return this.#sendRest(fd, way, BATCH_SLOTS);
   }
 
-  /** The same as `send`, a call each: none is tried twice. */
-  sendSingly(fd: number, end: number, expected: ReadonlySet<number>): Unsent[] {
+  /** The same on this thread, a call each: none is tried twice. */
+  sendSingly(fd: number, end: number, expected: ReadonlySet<number>): Promise<Unsent[]> {
     return this.#sendRest(fd, new Progress(end, expected), 1);
   }
 
-  #sendRest(fd: number, way: Progress, most = BATCH_SLOTS): Unsent[] {
-    while (way.isOpen) {
-      const asked = way.next(most);
-      const value = call.sendmmsg(fd, this.#headersFrom(way.slot), asked, 0);
-      way.called(asked, { value, errno: value < 0 ? koffi.errno() : 0 });
-    }
-    return way.unsent;
+  async #sendRest(fd: number, way: Progress, most: number): Promise<Unsent[]> {
+    const send = () => {
+      do if (way.isOpen) this.#call(fd, way, most);
+      while (way.isOpen && !way.isFull);
+      return way.isOpen ? undefined : way.unsent;
+    };
+    return (await readBack(send, BOUND.sendQueueMs)) ?? way.giveUp();
+  }
+
+  #call(fd: number, way: Progress, most: number): void {
+    const asked = way.next(most);
+    const value = call.sendmmsg(fd, this.#headersFrom(way.slot), asked, 0);
+    way.called(asked, { value, errno: value < 0 ? koffi.errno() : 0 });
   }
 
   #headersFrom(slot: number): Buffer {
@@ -114,7 +131,8 @@ class Progress {
   readonly unsent: Unsent[] = [];
   readonly #end: number;
   readonly #expected: ReadonlySet<number>;
-  #busy = 0;
+  /** The last call found no room in the sender's queue. */
+  isFull = false;
   /** Some went out and the next one did not. */
   #isAmid = false;
 
@@ -133,18 +151,20 @@ class Progress {
   }
 
   called(asked: number, { value, errno }: Called): void {
+    this.isFull = value < 0 && queueFull(errno);
     if (value > 0) {
       this.#isAmid = value < asked;
       this.slot += value;
     } else if (this.#expected.has(errno)) {
       this.unsent.push({ slot: this.slot++, errno, isTwice: this.#isAmid });
       this.#isAmid = false;
-    } else if (!queueFull(errno)) throw failedWith("sendmmsg", errno);
-    else if (this.#busy++ > QUEUE_FULL_LIMIT) this.#giveUp(errno);
+    } else if (!this.isFull) throw failedWith("sendmmsg", errno);
   }
 
-  #giveUp(errno: number): void {
-    while (this.isOpen) this.unsent.push({ slot: this.slot++, errno, isTwice: false });
+  /** What is left has no room. */
+  giveUp(): Unsent[] {
+    while (this.isOpen) this.unsent.push({ slot: this.slot++, errno: EAGAIN, isTwice: false });
+    return this.unsent;
   }
 }
 
@@ -158,7 +178,8 @@ export class ReceiveBatch extends Slots {
   receive(fd: number): number {
     const count = call.recvmmsg(fd, this.headers, BATCH_SLOTS, MSG_DONTWAIT, null);
     if (count >= 0) return count;
-    if (queueFull(koffi.errno())) return 0;
+    // A device that went down says so once to each socket that is bound to it; what it lost shows in the sum.
+    if (queueFull(koffi.errno()) || koffi.errno() === ENETDOWN) return 0;
     throw failed("recvmmsg");
   }
 

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { closeSync } from "node:fs";
+import { HarnessError } from "../errors.ts";
 import type { Lab } from "./lab.ts";
 import { AF_INET, AF_INET6, IPPROTO_RAW, readIp6Option, readIpOption, SOCK_RAW, socket } from "./libc.ts";
 import { within } from "./namespace.ts";
 import { run } from "./process.ts";
+import { BOUND } from "./waits.ts";
 
 /** A line of a namespace's filter table, as iptables-save(8) prints it, and what matched it. */
 export interface CountedRule {
@@ -13,6 +15,8 @@ export interface CountedRule {
   readonly count: number;
   /** Of the packets with their IP headers. */
   readonly bytes: number;
+  /** That of a rule that ends a packet's way, as the kernel's own table has it: the text may hold the same words elsewhere. */
+  readonly effect: "drop" | "reject" | undefined;
 }
 
 /* linux/netfilter_ipv4/ip_tables.h, netfilter_ipv6/ip6_tables.h, x86_64 and arm64: struct ipt_getinfo, ipt_get_entries,
@@ -58,13 +62,23 @@ export class FilterCounters {
 
   /** All rules in the table's order. Rules that were loaded or changed meanwhile are read anew. */
   async read(): Promise<CountedRule[]> {
+    const end = performance.now() + BOUND.commandMs;
     for (;;) {
       const { entries, shape } = this.#entries();
       if (shape === this.#shape) return entries.map((entry) => this.#rule(entry));
-      this.#lines = linesOf(await run(this.#lab, this.#namespace, [this.#family.save, "-t", "filter"]));
-      // The text and the table are of one moment only where the table is still the same after the text was read.
-      if (this.#entries().shape === shape) this.#shape = shape;
+      const [first, second] = [await this.#saved(), await this.#saved()];
+      this.#lines = linesOf(second);
+      // The text and the table are of one moment only where both are still the same after the text was read.
+      const isStill = first === second && this.#entries().shape === shape;
+      if (isStill && entries.every((entry) => this.#fits(entry))) this.#shape = shape;
+      else if (performance.now() > end) throw changing(this.#lab, this.#namespace);
     }
+  }
+
+  /** The rules alone: what is beside them has the time in it. */
+  async #saved(): Promise<string> {
+    const saved = await run(this.#lab, this.#namespace, [this.#family.save, "-t", "filter"]);
+    return saved.replaceAll(/^[^-].*\n/gm, "");
   }
 
   /** How many packets lines that end a packet's way have taken so far, whichever rules those are. */
@@ -82,10 +96,13 @@ export class FilterCounters {
     return { drops, rejects };
   }
 
-  #rule({ chain, at, count, bytes }: Entry): CountedRule {
-    const rule = this.#lines.get(chain)?.[at];
-    if (rule === undefined) throw new TypeError(`iptables-save shows no rule ${at} in ${chain}`);
-    return { chain, rule, count, bytes };
+  #rule({ chain, at, ...counted }: Entry): CountedRule {
+    return { chain, rule: this.#lines.get(chain)?.[at] ?? "", ...counted };
+  }
+
+  #fits({ chain, at, effect }: Entry): boolean {
+    const target = / -j (DROP|REJECT)(?: --reject-with \S+)?$/.exec(` ${this.#lines.get(chain)?.[at]}`)?.[1];
+    return this.#lines.get(chain)?.[at] !== undefined && target?.toLowerCase() === effect;
   }
 
   #entries(): { entries: Entry[]; shape: string } {
@@ -104,7 +121,19 @@ export class FilterCounters {
   }
 }
 
-function blob(fd: number, readOption: Family["readOption"]): [info: Buffer, table: Buffer] {
+function changing({ name }: Lab, namespace: string): HarnessError {
+  const [expected, actual] = ["a filter table that stands still", "another one at each look"];
+  return new HarnessError("lab-command", { subject: `${namespace} of lab ${name}`, expected, actual });
+}
+
+/** A table that is changed between the two questions has another size. */
+const TABLE_TRIES = 100;
+
+function blob(
+  fd: number,
+  readOption: Family["readOption"],
+  tries = TABLE_TRIES,
+): [info: Buffer, table: Buffer] {
   const info = Buffer.alloc(INFO.bytes);
   info.write("filter");
   readOption(fd, GET_INFO, info);
@@ -112,16 +141,19 @@ function blob(fd: number, readOption: Family["readOption"]): [info: Buffer, tabl
   const answer = Buffer.alloc(ENTRIES.table + size);
   answer.write("filter");
   answer.writeUInt32LE(size, ENTRIES.size);
-  readOption(fd, GET_ENTRIES, answer);
+  try {
+    readOption(fd, GET_ENTRIES, answer);
+  } catch (error) {
+    const isOfAnotherSize = error instanceof Error && "code" in error && error.code === "EAGAIN";
+    if (!isOfAnotherSize || tries === 1) throw error;
+    return blob(fd, readOption, tries - 1);
+  }
   return [info, answer.subarray(ENTRIES.table)];
 }
 
-interface Entry {
-  readonly chain: string;
+interface Entry extends Omit<CountedRule, "rule"> {
   /** Its place in the chain, from 0. */
   readonly at: number;
-  readonly count: number;
-  readonly bytes: number;
 }
 
 /* A built-in chain starts at its hook's entry and ends with its policy; a chain of one's own starts after a head whose
@@ -135,7 +167,10 @@ function parse(info: Buffer, table: Buffer, entry: Family["entry"]): { entries: 
   let chain = "";
   for (let offset = 0; offset < table.length; offset += table.readUInt16LE(offset + entry.next)) {
     const target = offset + table.readUInt16LE(offset + entry.target);
-    const isHead = text(table, target + TARGET.name) === "ERROR";
+    const name = text(table, target + TARGET.name);
+    const isHead = name === "ERROR";
+    const isDrop = name === STANDARD && table.readInt32LE(target + TARGET.data) === VERDICT_DROP;
+    const effect = name === "REJECT" ? "reject" : isDrop ? "drop" : undefined;
     if (isHead || starts.has(offset)) {
       chain = starts.get(offset) ?? text(table, target + TARGET.data);
       chains.push([]);
@@ -147,7 +182,7 @@ function parse(info: Buffer, table: Buffer, entry: Family["entry"]): { entries: 
       .update(table.subarray(offset, offset + entry.packets))
       .update(table.subarray(offset + entry.elements, end));
     const rules = chains.at(-1);
-    if (!isHead) rules?.push({ chain, at: rules.length, count, bytes });
+    if (!isHead) rules?.push({ chain, at: rules.length, count, bytes, effect });
   }
   return { entries: chains.flatMap((rules) => rules.slice(0, -1)), shape: shape.digest("base64") };
 }

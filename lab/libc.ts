@@ -67,7 +67,7 @@ const SO_MEMINFO = 55;
 const SK_MEMINFO_DROPS = 8;
 const IPPROTO_IPV6 = 41;
 export const MSG_DONTWAIT = 0x40;
-const EAGAIN = 11;
+export const EAGAIN = 11;
 
 function check(value: number, what: string): number {
   if (value >= 0) return value;
@@ -90,8 +90,9 @@ export function errnoName(errno: number): string {
 }
 
 /** What the firewall's OUTPUT answers to a sender, and what a missing route or neighbour does. */
-export const { EPERM, ENETUNREACH, EHOSTUNREACH } = koffi.os.errno as Record<
-  "EPERM" | "ENETUNREACH" | "EHOSTUNREACH",
+export const { EPERM, ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, EMSGSIZE, ENETDOWN } = koffi.os
+  .errno as Record<
+  "EPERM" | "ENETUNREACH" | "EHOSTUNREACH" | "EACCES" | "EINVAL" | "EMSGSIZE" | "ENETDOWN",
   number
 >;
 

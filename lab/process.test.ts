@@ -122,3 +122,15 @@ test("a large output and input pass whole", async () => {
   const text = "0123456789abcdef\n".repeat(100_000);
   assert.equal(await run(owned.lab, "a", ["cat"], text), text);
 });
+
+test("a command that is not started for want of open files is an error with its code, no crash", async () => {
+  const module = JSON.stringify(new URL("process.ts", import.meta.url).href);
+  const script = `
+    const { execute } = await import(${module});
+    const { openSync } = await import("node:fs");
+    try { for (;;) openSync("/dev/null"); } catch {}
+    const ended = await execute({ name: "x", initPid: process.pid }, undefined, ["true"]).catch(({ code }) => code);
+    process.stdout.write(String(ended), () => process.exit());`;
+  const argv = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", process.execPath, "--input-type=module", "-e"];
+  assert.equal(await run(owned.lab, undefined, [...argv, script]), "EMFILE");
+});

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { HarnessError } from "../errors.ts";
 import { type Lab, outside } from "./lab.ts";
@@ -33,12 +33,14 @@ export function execute(
     ...(namespace === undefined ? enterInit(lab) : enter(lab, namespace)),
     ...argv,
   ] as [string, ...string[]];
-  return new Promise((resolve) => {
-    const child = spawn(file, args, {
+  return new Promise((resolve, reject) => {
+    const child: ChildProcess = spawn(file, args, {
       stdio: ["pipe", "pipe", "pipe"],
       timeout: BOUND.commandMs,
       killSignal: "SIGKILL",
     });
+    // Node gives no streams where no file could be opened for them: its error tells.
+    if (!isPiped(child)) return void child.once("error", reject);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
@@ -54,6 +56,10 @@ export function execute(
     );
     child.stdin.end(stdin);
   });
+}
+
+function isPiped(child: ChildProcess): child is ChildProcessWithoutNullStreams {
+  return Boolean(child.stdin && child.stdout && child.stderr);
 }
 
 /** As `execute`, where anything but exit 0 is a fault: `lab-command` with the command's last words, its cause a `Finished`. */

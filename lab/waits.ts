@@ -20,6 +20,8 @@ export const BOUND = {
   conservationMs: 2_000,
   /** The same, after one batch of the same probe has reached that bound. */
   conservationAgainMs: 200,
+  /** Until a sender's full queue has room for the rest of a batch of 1,024 packets. */
+  sendQueueMs: 2_000,
   /** How long a sum must stay as it is where it did not stand at the first look: what comes slowly passes every number. */
   conservationStillMs: 25,
   /** One TCP connection: past the first retransmission of a SYN (1 s), so that one lost packet decides nothing. */

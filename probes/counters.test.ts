@@ -53,7 +53,7 @@ test("an empty table, and one of another namespace, are read too", async () => {
   assert.deepEqual(await new FilterCounters(owned.lab, "lan").read(), []);
   await say("lan", "iptables-legacy -A OUTPUT -d 192.0.2.1 -j DROP");
   assert.deepEqual(await new FilterCounters(owned.lab, "lan").read(), [
-    { chain: "OUTPUT", rule: "-d 192.0.2.1/32 -j DROP", count: 0, bytes: 0 },
+    { chain: "OUTPUT", rule: "-d 192.0.2.1/32 -j DROP", count: 0, bytes: 0, effect: "drop" },
   ]);
 });
 
@@ -62,6 +62,38 @@ test("only lines that end a packet's way are counted; a late answer's INVALID is
   assert.ok(rules.length > 10);
   for (const rule of rules) assert.match(rule, /-j (DROP|REJECT)|IPReversePathFilter|InNoRoutes/);
   assert.ok(!rules.some((rule) => rule.includes("INVALID -j DROP")));
+});
+
+test("a line ends a packet's way by its target, whatever words stand in it", async () => {
+  const lines = [
+    '-p tcp -m comment --comment "was -j DROP before" -j ACCEPT',
+    '-p tcp -m comment --comment "not -j REJECT" -j DROP',
+    "-p tcp -j DROP-log",
+  ];
+  await say("lan", `iptables-legacy -F; iptables-legacy -N DROP-log`);
+  for (const line of lines) await say("lan", `iptables-legacy -A OUTPUT ${line}`);
+  const read = await new FilterCounters(owned.lab, "lan").read();
+  assert.deepEqual(
+    read.map(({ effect }) => effect),
+    [undefined, "drop", undefined],
+    JSON.stringify(read),
+  );
+});
+
+test("rules that come and go while they are read: each count stands with its own line", async () => {
+  const counted = new FilterCounters(owned.lab, "lan");
+  const change = async () => {
+    for (let round = 0; round < 20; round++)
+      await say("lan", "iptables-legacy -I OUTPUT -d 192.0.2.9 -j DROP; iptables-legacy -D OUTPUT 1");
+  };
+  let isOver = false;
+  const changing = change().finally(() => (isOver = true));
+  while (!isOver) {
+    for (const { rule, effect } of await counted.read())
+      assert.equal(effect, / -j DROP$|^-j DROP$/.test(rule) ? "drop" : undefined, rule);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await changing;
 });
 
 test("what a rule and the gateway's reverse path filter stop is gained there, and nowhere else", async () => {
@@ -86,7 +118,7 @@ const counters = (...lines: [string, string, number][]): Counters =>
   new Map(
     lines.map(([chain, rule, count], index) => [
       `${chain} ${index} ${rule}`,
-      { chain, rule, count, bytes: count * 40 },
+      { chain, rule, count, bytes: count * 40, effect: rule.startsWith("-j DROP") ? "drop" : "reject" },
     ]),
   );
 

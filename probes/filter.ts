@@ -56,7 +56,8 @@ export function filterOf(
       ...between(shape.body + 8, source, dest),
     ],
   ];
-  return program(kinds === "all" ? [...probes, ...refusals] : refusals);
+  // A refusal that was flooded to the destination is not its own.
+  return program(kinds === "all" ? [...probes, ...refusals.map((row) => [taken, ...row])] : refusals);
 }
 
 function isAt(offset: number, address: string): Test[] {

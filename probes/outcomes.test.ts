@@ -241,6 +241,38 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    title: "REJECT by port-unreachable that no bridge can take back, so that the guest hears it too",
+    key: "udp/7000",
+    outcome: "rejected",
+    naive: "blocked",
+    refused: "ICMP 3/3 10.0.0.13",
+    spoil: () =>
+      ip(
+        "host",
+        ...["neigh", "replace", "10.0.0.50", "lladdr", "02:00:00:00:00:77"],
+        ...["dev", "vmbr0", "nud", "permanent"],
+      ),
+    mend: () => ip("host", "neigh", "del", "10.0.0.50", "dev", "vmbr0"),
+  },
+  {
+    title: "a prohibited route of the sender",
+    from: "host",
+    key: "tcp/8080",
+    outcome: "no-route",
+    naive: "blocked",
+    spoil: () => ip("host", "route", "add", "prohibit", GUEST),
+    mend: () => ip("host", "route", "del", "prohibit", GUEST),
+  },
+  {
+    title: "a sender whose device is down",
+    key: "tcp/8080",
+    outcome: "unknown",
+    naive: "blocked",
+    reason: /1 that the sender could not send/,
+    spoil: () => ip("lan", "link", "set", "eth0", "down"),
+    mend: () => ip("lan", "link", "set", "eth0", "up"),
+  },
+  {
     title: "an address that no bridge knows, so that every guest hears the frame and none takes it",
     from: "wan",
     key: "tcp/8080",

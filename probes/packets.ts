@@ -165,10 +165,12 @@ export class PacketEngine {
    * nothing came or was counted in between: neither others' packets nor late ones have both that number and those bytes.
    */
   async #isConfirmed(run: Run, first: Batch): Promise<boolean> {
-    const some = this.#isTroubled ? first.absent : sample(first.absent, CONFIRMING);
+    const some = this.#isTroubled || !first.isAtOnce ? first.absent : sample(first.absent, CONFIRMING);
     const most = Math.max(2, Math.floor(CONFIRMING / some.length));
+    // Where bytes don't tell there must be more than others could send meanwhile.
+    const least = first.accounts.every(({ bytes }) => bytes !== undefined) ? 1 / 16 : 1 / 2;
     const copies = [...some].flatMap((flow) =>
-      Array<number>(randomInt(Math.ceil(most / 16), most + 1)).fill(flow),
+      Array<number>(randomInt(Math.ceil(most * least), most + 1)).fill(flow),
     );
     const isTapped = first.effect === "reject";
     const again = await this.#send(run, Uint32Array.from(copies), {

@@ -40,6 +40,8 @@ export interface Batch {
   /** Where the kernel lost packets meanwhile. */
   readonly lost: readonly string[];
   readonly isInTime: boolean;
+  /** All was accounted for at the first look: the way is none on which packets wait. */
+  readonly isAtOnce: boolean;
   /** Each packet by a call of its own. */
   readonly isSingly: boolean;
   /** What was sent and heard, packet by packet. */
@@ -95,14 +97,15 @@ async function sendOnce(
       return account.sum >= sent.length ? true : undefined;
     };
     const isInTime = (await readBack(look, boundMs)) === true;
-    if (isInTime && account.looks > 1)
+    const isAtOnce = isInTime && account.looks === 1;
+    if (isInTime && !isAtOnce)
       await readBack(async () => (await look(), account.excess), BOUND.conservationStillMs);
     await window.awaitRefusals(way.capture);
     for (const { at, capture } of taps) window.listen(capture, at);
     const lost = lossesBetween(losses.own, readLosses(lab, watched));
     const noRoom = way.capture.drops() - losses.room;
     if (noRoom > 0) lost.push(`${noRoom} in the capture's buffer`);
-    if (window.stuck > 0) lost.push(`${window.stuck} that the sender's queue had no room for`);
+    if (window.stuck > 0) lost.push(`${window.stuck} that the sender could not send`);
     const isExact = account.isExact && lost.length === 0;
     const [effect, ...others] = new Set(account.gains.map((each) => each.effect));
     if (!account.isExact) lost.push(...elsewhere(lab, losses.machine));
@@ -117,6 +120,7 @@ async function sendOnce(
       isMixed: isExact && others.length > 0,
       lost,
       isInTime,
+      isAtOnce,
       isSingly,
     };
   } finally {

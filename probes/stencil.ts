@@ -33,13 +33,15 @@ export class Stencil {
   /** Which pattern each slot holds. */
   readonly #held: Uint8Array;
 
-  /** `head` stands before each packet: an Ethernet header, or nothing. */
-  constructor(batch: SendBatch, slots: number, ends: Ends, head: Buffer) {
+  /**
+   * `head` stands before each packet: an Ethernet header, or nothing. `padding` as `encodePacket` has it, of TCP and UDP.
+   */
+  constructor(batch: SendBatch, slots: number, ends: Ends, head: Buffer, padding = 0) {
     this.#batch = batch;
     this.#ends = ends;
     this.#head = head;
     const patterns = [TCP, UDP].map((proto) =>
-      encodePacket({ ...ends, key: `${PROTOS[proto]}/0`, token: 0 }),
+      encodePacket({ ...ends, key: `${PROTOS[proto]}/0`, token: 0, padding }),
     );
     this.#isIp4 = patterns[0]?.readUInt8(0) === 0x45;
     this.#body = head.length + (this.#isIp4 ? 20 : 40);

@@ -41,12 +41,14 @@ export async function traceFlow(
   }
 }
 
-async function countersOf(lab: Lab, node: FilterCounters): Promise<Counted[]> {
+type Line = Pick<Counted, "chain" | "rule" | "count">;
+
+async function countersOf(lab: Lab, node: FilterCounters): Promise<Line[]> {
   return [...(await node.read()), ...gatewayCounters(lab)];
 }
 
 /** By place in the table; where it changed meanwhile a line that stands elsewhere says nothing. */
-function gained(before: readonly Counted[], after: readonly Counted[]): FlowTrace["counters"] {
+function gained(before: readonly Line[], after: readonly Line[]): FlowTrace["counters"] {
   return after.flatMap(({ chain, rule, count }, index) => {
     const known = before[index];
     if (known?.chain !== chain || known.rule !== rule || known.count >= count) return [];

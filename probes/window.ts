@@ -1,5 +1,15 @@
 import { BATCH_SLOTS, type SendBatch } from "../lab/batch.ts";
-import { EHOSTUNREACH, ENETUNREACH, EPERM, errnoName, queueFull } from "../lab/libc.ts";
+import {
+  EACCES,
+  EHOSTUNREACH,
+  EINVAL,
+  EMSGSIZE,
+  ENETDOWN,
+  ENETUNREACH,
+  EPERM,
+  errnoName,
+  queueFull,
+} from "../lab/libc.ts";
 import type { Capture } from "./capture.ts";
 import type { Flows } from "./flows.ts";
 import type { Account, Refusal } from "./observation.ts";
@@ -7,7 +17,11 @@ import type { Stencil } from "./stencil.ts";
 import type { Way } from "./wire.ts";
 
 const FATE = { absent: 0, arrived: 1, refused: 2, unroutable: 3 } as const;
-const EXPECTED = new Set([EPERM, ENETUNREACH, EHOSTUNREACH]);
+/* ip-route(8): unreachable, none, prohibit. */
+const UNROUTABLE: ReadonlySet<number> = new Set([ENETUNREACH, EHOSTUNREACH, EACCES]);
+/* A device that is down, or takes no packet of that size; ip-route(8): blackhole. */
+const NOT_SENT: ReadonlySet<number> = new Set([ENETDOWN, EMSGSIZE, EINVAL]);
+const EXPECTED = new Set([EPERM, ...UNROUTABLE, ...NOT_SENT]);
 
 export interface WindowOptions {
   readonly way: Way;
@@ -24,7 +38,7 @@ export interface WindowOptions {
 export class Window {
   /** Packets that were captured, or that the sender's kernel gave back for want of a route. */
   count = 0;
-  /** Packets that the sender's queue had no room for, for long. */
+  /** Packets that the sender could not send: its queue had no room for long, its device is down, or takes none so long. */
   stuck = 0;
   /** Packets of the earlier window that came only now. */
   late = 0;
@@ -65,6 +79,11 @@ export class Window {
       for (let at = 0, turn = 0; at < this.#sent.length; at += BATCH_SLOTS, turn++) {
         const own = way.batches[turn % way.batches.length] ?? way.batches[0];
         if (turn >= way.batches.length) await onTheWay.shift();
+        // Where one batch got no further none will.
+        if (this.stuck > 0) {
+          this.stuck += this.#sent.length - at;
+          break;
+        }
         onTheWay.push(this.#hand(own.batch, at, this.#write(own.stencil, at), routes, isSingly));
         this.collect(way.capture);
       }
@@ -99,7 +118,7 @@ export class Window {
   ): Promise<void> {
     const { sender } = this.#options.way;
     const unsent = isSingly
-      ? batch.sendSingly(sender, count, EXPECTED)
+      ? await batch.sendSingly(sender, count, EXPECTED)
       : await batch.sendBeside(sender, count, EXPECTED);
     for (const { slot, errno, isTwice } of unsent) {
       // What OUTPUT refuses is counted by the rule that did.
@@ -107,7 +126,7 @@ export class Window {
         this.isTwice ||= isTwice;
         continue;
       }
-      if (queueFull(errno)) {
+      if (queueFull(errno) || NOT_SENT.has(errno)) {
         this.stuck++;
         continue;
       }

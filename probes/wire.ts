@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { closeSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { HarnessError } from "../errors.ts";
@@ -31,6 +32,8 @@ const NODE = "host";
 const RECEIVE_BUFFER_BYTES = 256 * 1024 * 1024;
 /** More than any probe's frame. */
 const SLOT_BYTES = 128;
+/** What a packet may be longer by, as TCP's options have it. */
+const [WORD_BYTES, MOST_WORDS] = [4, 10];
 /** libuv runs four threads; one more batch than processors is written while each of them sends. */
 const BATCHES = Math.min(4, availableParallelism() + 1);
 
@@ -89,7 +92,9 @@ export class Wire {
     const family = isIp6(dest) ? AF_INET6 : AF_INET;
     const stencilFor = (batch: SendBatch, slots: number) => {
       batch.address(isNode ? destination(dest) : undefined);
-      return new Stencil(batch, slots, ends, head);
+      // A length that nobody could foresee: a foreign packet at the same rule does not stand in for one that was lost.
+      const padding = WORD_BYTES * randomInt(0, MOST_WORDS + 1);
+      return new Stencil(batch, slots, ends, head, padding);
     };
     const own = (batch: SendBatch) => ({ batch, stencil: stencilFor(batch, BATCH_SLOTS) });
     return {

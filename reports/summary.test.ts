@@ -78,6 +78,11 @@ test("the flows that were asked stand beside all that there are, and what could 
     renderSummary({ ...run, observations }, { report: "r", colour: false });
   const known = run.observations.map((seen) => ({ ...seen, outcomes: { dropped: ["tcp/1-9"] } }));
   assert.match(said(known as typeof run.observations), /^flows {3}4,970 of 1,179,630 asked, none unknown$/m);
+  const classed = renderSummary(
+    { ...run, observations: [], classes: { covered: 12, of: 1_204 } },
+    { report: "r", colour: false },
+  );
+  assert.match(classed, /^flows .*, none unknown; packet classes 12 of 1,204$/m);
   const [first, ...others] = known;
   assert.ok(first?.kind === "packets");
   const dark = [{ ...first, outcomes: { unknown: ["tcp/1-9"] } }, ...others] as typeof run.observations;

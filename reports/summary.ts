@@ -90,12 +90,13 @@ function idleRules({ coverage: all = [] }: Run): string[] {
     : [`${said}: ${named.join(", ")}${more}; the report has a flow or a reason for each`];
 }
 
-/** `2,000 of 11,842,740 asked, none unknown`. */
-function flowsAsked({ flows, observations }: Run): string[] {
+/** `2,000 of 11,842,740 asked, none unknown; packet classes 1,204 of 1,204`. */
+function flowsAsked({ flows, classes, observations }: Run): string[] {
   if (!flows) return [];
   const dark = observations.flatMap((seen) => (seen.kind === "packets" ? (seen.outcomes.unknown ?? []) : []));
   const unknown = dark.length > 0 ? `${grouped(countFlows(dark))} unknown` : "none unknown";
-  return [`${grouped(flows.asked)} of ${grouped(flows.of)} asked, ${unknown}`];
+  const told = classes ? `; packet classes ${grouped(classes.covered)} of ${grouped(classes.of)}` : "";
+  return [`${grouped(flows.asked)} of ${grouped(flows.of)} asked, ${unknown}${told}`];
 }
 
 const SHOWN_STEPS = 5;
