@@ -208,14 +208,14 @@ newly allowed: 1
     text: `
 Newly allowed:
   everywhere (4 places) -> 102
-    any protocol except tcp, udp
+    any protocol except tcp, udp, udplite
     tcp except 80, IPv6 too
     udp except 68
     udp 68 source port except 67
-    any protocol except tcp, udp, ipv6-icmp, IPv6 only
+    any protocol except tcp, udp, ipv6-icmp, udplite, IPv6 only
     udp except 546, IPv6 only
     udp 546 source port except 547, IPv6 only
-    ipv6-icmp echo-request, type 130-132, redirect, type 139, type 143, IPv6 only
+    ipv6-icmp echo-request, type 130-132, type 139, type 143, type 151-152, IPv6 only
       BASE 102.fw:1:1: drop, by default policy DROP (NetBIOS and SMB ports)
       BASE 102.fw:1:1: drop, by default policy DROP (udp 1900, UPnP)
       BASE 102.fw:1:1: drop, by default policy DROP (udp from port 53, late DNS answers)
@@ -234,14 +234,14 @@ newly allowed: 1
     text: `
 Newly allowed:
   everywhere (4 places) -> 102
-    any protocol except tcp, udp
+    any protocol except tcp, udp, udplite
     tcp except 80, IPv6 too
     udp except 68
     udp 68 source port except 67
-    any protocol except tcp, udp, ipv6-icmp, IPv6 only
+    any protocol except tcp, udp, ipv6-icmp, udplite, IPv6 only
     udp except 546, IPv6 only
     udp 546 source port except 547, IPv6 only
-    ipv6-icmp echo-request, type 130-132, redirect, type 139, type 143, IPv6 only
+    ipv6-icmp echo-request, type 130-132, type 139, type 143, type 151-152, IPv6 only
       BASE 102.fw:1:1: drop, by default policy DROP (NetBIOS and SMB ports)
       BASE 102.fw:1:1: drop, by default policy DROP (udp 1900, UPnP)
       BASE 102.fw:1:1: drop, by default policy DROP (udp from port 53, late DNS answers)
@@ -258,16 +258,16 @@ Newly allowed:
       e.g. protocol 58 2001:db8::10 -> 2001:db8::20, type 134 code 0, state UNTRACKED
   102 -> wan
     only with a MAC that is not the sender's:
-    any protocol
+    any protocol except udplite
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.fw:2:1: accept, by the firewall of guest 102 is off
       BASE 102.fw:2:1 enable: 1
       e.g. tcp 10.0.0.102 -> 203.0.113.10:443, from the MAC 02:00:00:00:00:01
   102 -> lan
     only with a MAC that is not the sender's:
-    any protocol
-    any protocol except ipv6-icmp, IPv6 only
-    ipv6-icmp echo-request, type 130-133, type 135-137, type 139, type 143, IPv6 only
+    any protocol except udplite
+    any protocol except ipv6-icmp, udplite, IPv6 only
+    ipv6-icmp echo-request, type 130-133, type 135-136, type 139, type 143, type 151-152, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.fw:2:1: accept, by the firewall of guest 102 is off
       BASE 102.fw:2:1 enable: 1
@@ -304,13 +304,13 @@ newly allowed: 6; guest: 1
     text: `
 Newly allowed:
   everywhere (4 places) -> 102
-    any protocol except udp
+    any protocol except udp, udplite
     udp except 68
     udp 68 source port except 67
-    any protocol except udp, ipv6-icmp, IPv6 only
+    any protocol except udp, ipv6-icmp, udplite, IPv6 only
     udp except 546, IPv6 only
     udp 546 source port except 547, IPv6 only
-    ipv6-icmp echo-request, type 130-132, redirect, type 139, type 143, IPv6 only
+    ipv6-icmp echo-request, type 130-132, type 139, type 143, type 151-152, IPv6 only
       BASE 102.fw:1:1: drop, by default policy DROP (NetBIOS and SMB ports)
       BASE 102.fw:1:1: drop, by default policy DROP (udp 1900, UPnP)
       BASE 102.fw:1:1: drop, by default policy DROP (udp from port 53, late DNS answers)
@@ -327,16 +327,16 @@ Newly allowed:
       e.g. protocol 58 2001:db8::10 -> 2001:db8::20, type 134 code 0, state UNTRACKED
   102 -> wan
     only with a MAC that is not the sender's:
-    any protocol
+    any protocol except udplite
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.conf:1:1: accept, by guest 102 has no firewall section
       BASE 102.fw:2:1 enable: 1
       e.g. tcp 10.0.0.102 -> 203.0.113.10:443, from the MAC 02:00:00:00:00:01
   102 -> lan
     only with a MAC that is not the sender's:
-    any protocol
-    any protocol except ipv6-icmp, IPv6 only
-    ipv6-icmp echo-request, type 130-133, type 135-137, type 139, type 143, IPv6 only
+    any protocol except udplite
+    any protocol except ipv6-icmp, udplite, IPv6 only
+    ipv6-icmp echo-request, type 130-133, type 135-136, type 139, type 143, type 151-152, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.conf:1:1: accept, by guest 102 has no firewall section
       BASE 102.fw:2:1 enable: 1
@@ -406,16 +406,16 @@ newly denied: 1
 Newly allowed:
   101 -> wan
     only with a MAC that is not the sender's:
-    any protocol
+    any protocol except udplite
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:65)
       HEAD 101.fw:1:1: accept, by default policy ACCEPT
       HEAD 101.fw:3:1 macfilter: 0
       e.g. tcp 10.0.0.101 -> 203.0.113.10:443, from the MAC 02:00:00:00:00:01
   101 -> lan
     only with a MAC that is not the sender's:
-    any protocol
-    any protocol except ipv6-icmp, IPv6 only
-    ipv6-icmp echo-request, type 130-133, type 135-137, type 139, type 143, IPv6 only
+    any protocol except udplite
+    any protocol except ipv6-icmp, udplite, IPv6 only
+    ipv6-icmp echo-request, type 130-133, type 135-136, type 139, type 143, type 151-152, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:65)
       HEAD 101.fw:1:1: accept, by default policy ACCEPT
       HEAD: accept, by a standing accept of Proxmox (IPv6 neighbour discovery)
@@ -606,8 +606,8 @@ Newly allowed:
       e.g. tcp 10.0.0.103 -> 203.0.113.10:443
   103 -> lan
     everything
-    any protocol except ipv6-icmp, IPv6 only
-    ipv6-icmp echo-request, type 130-133, type 135-137, type 139, type 143, IPv6 only
+    any protocol except ipv6-icmp, udplite, IPv6 only
+    ipv6-icmp echo-request, type 130-133, type 135-136, type 139, type 143, type 151-152, IPv6 only
       HEAD: accept, by a line of Proxmox's own (no guest's chain hangs on vmbr0)
       HEAD 103.fw:2:1 enable: 1
       e.g. tcp 10.0.0.103 -> 10.0.0.50:443
