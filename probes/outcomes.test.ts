@@ -77,6 +77,7 @@ interface Case {
 }
 
 const NOT_ACCOUNTED = /sent is not captured \+ accounted/;
+const words = (text: string) => text.split(" ");
 const NEXT_HOP = ["neigh", "del", GUEST, "dev", "lan0"];
 const MAC = async () => /lladdr (\S+)/.exec(await ip("gateway", "neigh", "show", GUEST))?.[1] ?? "";
 let mac = "";
@@ -247,11 +248,7 @@ const CASES: readonly Case[] = [
     naive: "blocked",
     refused: "ICMP 3/3 10.0.0.13",
     spoil: () =>
-      ip(
-        "host",
-        ...["neigh", "replace", "10.0.0.50", "lladdr", "02:00:00:00:00:77"],
-        ...["dev", "vmbr0", "nud", "permanent"],
-      ),
+      ip("host", ...words("neigh replace 10.0.0.50 lladdr 02:00:00:00:00:77 dev vmbr0 nud permanent")),
     mend: () => ip("host", "neigh", "del", "10.0.0.50", "dev", "vmbr0"),
   },
   {
