@@ -38,7 +38,7 @@ export function linesOf(
 }
 
 /** A box as JSON: of each field that is given any of its values. Ports are numbers and ranges, addresses networks and ranges. */
-export interface CubeJson {
+interface CubeJson {
   readonly protocols?: readonly string[];
   readonly ports?: readonly string[];
   readonly icmp?: readonly string[];
