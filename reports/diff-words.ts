@@ -34,17 +34,23 @@ export function sectionsOf(groups: readonly ChangeGroup[]): readonly Section[] {
   ].filter((section) => section.groups.length > 0);
 }
 
+/** More ends than that are counted; `--format json` has all. */
+const MOST_ENDS = 20;
+
 /** `wan, lan, 103 (step-ca)`; all places but the other end are everywhere. */
 export function endsText(ends: readonly End[], places: number): string {
-  return ends.length > 2 && ends.length >= places - 1
-    ? `everywhere (${counted(ends.length, "place")})`
-    : ends.map(({ title }) => title).join(", ");
+  if (ends.length > 2 && ends.length >= places - 1) return `everywhere (${counted(ends.length, "place")})`;
+  if (ends.length <= MOST_ENDS) return ends.map(({ title }) => title).join(", ");
+  const first = ends.slice(0, MOST_ENDS - 1).map(({ title }) => title);
+  return `${first.join(", ")} and ${ends.length - first.length} more (of ${counted(places, "place")})`;
 }
 
 /** Who reaches whom, and for another guest at the address, who answered before. */
 export function wayText({ from, to, was }: ChangeGroup, places: number): string {
   const before = was ? `, before ${was.title}` : "";
-  return `${endsText(from, places)} -> ${endsText(to, places)}${before}`;
+  const senders = new Set(from.map(({ id }) => id));
+  const isEachOther = to.some(({ id }) => senders.has(id)) ? ", each other" : "";
+  return `${endsText(from, places)} -> ${endsText(to, places)}${isEachOther}${before}`;
 }
 
 const DEVIATIONS: Readonly<Record<NonNullable<ChangeGroup["deviation"]>, string>> = {

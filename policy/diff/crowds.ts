@@ -56,14 +56,14 @@ export function stabilityOf(
 
 /**
  * Who may stand for whom: guests that are on both sides what they were in one direction, and that the files do not tell apart in
- * it where packets are `touched`. All others stand for themselves.
+ * it where packets are `touched`: as senders by what may change into another place, as destinations by what may change out of one. All others stand for themselves.
  */
 export function assembleCrowds(
   { node, addresses }: DiffSide,
   { places, sent, received, changed, hasMoved }: Stability,
-  touched: Touched | undefined,
+  touched: Readonly<Record<Direction, Touched | undefined>>,
 ): Crowds {
-  const words = new HopWords(node, touched);
+  const words = { in: new HopWords(node, touched.in), out: new HopWords(node, touched.out) };
   const nics = nicsOf({ node });
   const areFew = [...changed].filter((place) => sent.has(place) || received.has(place)).length <= MOST_ALONE;
   const by = (direction: Direction, own: ReadonlySet<Place>): readonly Crowd[] => {
@@ -73,7 +73,7 @@ export function assembleCrowds(
       const families = (addresses.get(place) ?? [])
         .map((text) => parseIp(text)?.family ?? 0)
         .sort((a, b) => a - b);
-      return `${changed.has(place)} ${families.join(" ")}: ${words.of(nic, direction)}`;
+      return `${changed.has(place)} ${families.join(" ")}: ${words[direction].of(nic, direction)}`;
     };
     return [...Map.groupBy(places, nameOf).values()];
   };

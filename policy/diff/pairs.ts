@@ -170,18 +170,26 @@ export function takeovers(comparison: Comparison) {
   );
 }
 
-/** Of two places all that tells which of the senders, or destinations, fare otherwise. */
-export function wholesBetween(comparison: Comparison, pair: Pair): readonly PacketSet[] {
+/** Of two places all that tells which senders, or destinations, fare otherwise, and by which lines. */
+export function bordersBetween(comparison: Comparison, pair: Pair): readonly PacketSet[] {
   if (comparison.isSame(pair)) return [];
-  const denied = moreOn(comparison, pair, "base");
-  const flows = comparison.flowsOf(denied);
+  const [denied, allowed] = SIDES.map((side) => moreOn(comparison, pair, side));
+  if (!denied || !allowed) return [];
+  const lost = comparison.flowsOf(denied);
   const refused = denied.isEmpty ? [] : [...comparison.refused("head", pair).values()];
-  return [
-    moreOn(comparison, pair, "head"),
-    denied,
-    ...refused.map((how) => flows.intersect(comparison.flowsOf(how))),
+  const flows = [
+    comparison.flowsOf(allowed),
+    ...(denied.isEmpty ? [] : [lost]),
+    ...refused.map((how) => lost.intersect(comparison.flowsOf(how))),
     ...answerWholes(comparison, pair).map(({ whole }) => whole),
-  ];
+  ].filter((each) => !each.isEmpty);
+  const flowsOf = (set: PacketSet) => comparison.flowsOf(set);
+  const decided = SIDES.flatMap((side) =>
+    comparison.hops
+      .changedHops(side, pair)
+      .flatMap((hop) => flows.flatMap((each) => comparison.hops.hopDeciders(side, hop, each, flowsOf))),
+  );
+  return [denied, allowed, ...flows, ...decided.map((each) => each.flows)];
 }
 
 function handedOver({ ends }: Comparison, family: Family) {

@@ -3,10 +3,10 @@ import type { Family } from "../ip.ts";
 import type { PacketSet } from "../space/packet-set.ts";
 import { AddressCells, splitCrowd } from "./address-cells.ts";
 import { Comparison, endsOfSides, placesOf } from "./compare.ts";
-import { assembleCrowds, type Crowd, type Crowds, stabilityOf, standIns } from "./crowds.ts";
+import { assembleCrowds, type Crowd, type Crowds, type Stability, stabilityOf, standIns } from "./crowds.ts";
 import { FAMILIES } from "./families.ts";
 import { type Pair, SIDES } from "./hops.ts";
-import { pairsOf, takeovers, wholesBetween } from "./pairs.ts";
+import { bordersBetween, pairsOf, takeovers } from "./pairs.ts";
 import type { DiffSide } from "./side.ts";
 import { Touched } from "./touched.ts";
 
@@ -23,15 +23,22 @@ export function compareSides(base: DiffSide, head: DiffSide, apart: ReadonlySet<
     return new Comparison(reduced(base, kept), reduced(head, kept), ends, own);
   };
   const alone = compare(changed, { senders: [], receivers: [] });
-  // Where all senders are what they were, only who is not is asked as a destination.
-  const withReceivers = FAMILIES.some((family) =>
-    [...changed].some((place) => !alone.sendsAlike(place, family)),
-  );
-  const standing = (own: Crowds): readonly Place[] => {
-    const asked = withReceivers ? [...own.senders, ...own.receivers] : own.senders;
-    return [...changed, ...asked.flatMap(standIns)];
-  };
-  const crowds = assembleCrowds(head, stability, hasMoved ? undefined : touchedBy(alone, changed));
+  const ways = FAMILIES.flatMap((family) =>
+    [...changed].flatMap((place) => alone.ownWays(place, family)),
+  ).filter((pair) => !alone.isSame(pair));
+  // Who changed as a destination is asked of all senders, who changed as a sender of all destinations.
+  const into = ways.filter(({ to }) => changed.has(to) && !isPlainDevice(to));
+  const outOf = ways.filter(({ from }) => changed.has(from) && !isPlainDevice(from));
+  const standing = ({ senders, receivers }: Crowds): readonly Place[] => [
+    ...changed,
+    ...(into.length > 0 || hasMoved ? senders.flatMap(standIns) : []),
+    ...(outOf.length > 0 || hasMoved ? receivers.flatMap(standIns) : []),
+  ];
+  const crowds = assembleCrowds(head, stability, {
+    // What is sent to another's own address gets there, whoever is changed.
+    out: hasMoved ? undefined : touchedBy(alone, into, addressesOf(head, stability)),
+    in: hasMoved ? undefined : touchedBy(alone, outOf),
+  });
   const first = compare(standing(crowds), crowds);
   const finer = finerCrowds(first);
   const isSame =
@@ -39,19 +46,27 @@ export function compareSides(base: DiffSide, head: DiffSide, apart: ReadonlySet<
   return isSame ? first : compare(standing(finer), finer);
 }
 
-/** All packets that fare otherwise at a hop of the places that changed: whatever changes between any two is among them. */
-function touchedBy(comparison: Comparison, changed: ReadonlySet<Place>): Touched {
-  const touched = new Touched();
-  for (const family of FAMILIES)
-    for (const place of changed)
-      for (const pair of comparison.ownWays(place, family))
-        for (const set of unlike(comparison, pair)) touched.add(set);
+/** A port of the bridge with no hop of its own but the gateway's. */
+function isPlainDevice(place: Place): boolean {
+  return place === "lan";
+}
+
+/** Of those that did not change, and of none that did. */
+function addressesOf({ addresses }: DiffSide, { changed }: Stability): ReadonlySet<string> {
+  const found = new Set([...addresses].flatMap(([place, own]) => (changed.has(place) ? [] : own)));
+  for (const place of changed) for (const text of addresses.get(place) ?? []) found.delete(text);
+  return found;
+}
+
+/** All packets that fare otherwise on these ways: whatever changes between any two places is among them. */
+function touchedBy(comparison: Comparison, ways: readonly Pair[], elsewhere?: ReadonlySet<string>): Touched {
+  const touched = new Touched(elsewhere);
+  for (const pair of ways) for (const set of unlike(comparison, pair)) touched.add(set);
   return touched;
 }
 
 /** What is not accepted on both sides, or not refused in one way. */
 function unlike(comparison: Comparison, pair: Pair): readonly PacketSet[] {
-  if (comparison.isSame(pair)) return [];
   const [was, is] = SIDES.map((side) => comparison.accepted(side, pair));
   const [before, after] = SIDES.map((side) => [...comparison.refused(side, pair)]);
   const refused = (before ?? []).flatMap(([how, set]) =>
@@ -85,7 +100,7 @@ function finerCrowds(comparison: Comparison): Crowds {
   for (const pair of pairsOf(comparison)) {
     const [from, to] = [comparison.crowdOf("senders", pair.from), comparison.crowdOf("receivers", pair.to)];
     if (from.length < 2 && to.length < 2) continue;
-    const sets = wholesBetween(comparison, pair);
+    const sets = bordersBetween(comparison, pair);
     note(from, sets, pair.family);
     note(to, sets, pair.family);
   }

@@ -18,6 +18,13 @@ export class Touched {
   /** By protocol, then by ports. */
   readonly #known = new Map<string | undefined, Map<string | undefined, boolean>>();
 
+  readonly #elsewhere: ReadonlySet<string>;
+
+  /** Of packets that are sent to one of the addresses `elsewhere` nothing is told. */
+  constructor(elsewhere: ReadonlySet<string> = new Set()) {
+    this.#elsewhere = elsewhere;
+  }
+
   /** The packets' protocols and ports, whoever sends them to whom. */
   add(set: PacketSet): void {
     for (const { protos, services } of servicesOf(set).cubes())
@@ -30,8 +37,9 @@ export class Touched {
     this.#known.clear();
   }
 
-  /** False only where a rule surely decides none of them, by its protocol and its ports. */
-  mayDecide({ macro, proto, port }: Rule): boolean {
+  /** False only where a rule surely decides none of them, by its protocol, its ports or its one destination. */
+  mayDecide({ macro, proto, port, dest }: Rule): boolean {
+    if (dest !== undefined && this.#elsewhere.has(dest)) return false;
     const numbers = macro === undefined ? NUMBERS.get(proto) : undefined;
     if (!numbers) return true;
     const known = this.#known.get(proto) ?? new Map<string | undefined, boolean>();

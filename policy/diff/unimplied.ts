@@ -1,9 +1,10 @@
-import type { IpSpan } from "../ip.ts";
+import type { Ip, IpSpan } from "../ip.ts";
 import { regionOf } from "../lint/region.ts";
 import { PacketSet } from "../space/packet-set.ts";
 import { byDeviation, DEVIATIONS, servicesOf } from "./astray.ts";
 import type { Comparison } from "./compare.ts";
 import { isOfAnyEnds } from "./flow-words.ts";
+import type { SideName } from "./hops.ts";
 import type { PairChange } from "./pairs.ts";
 
 /**
@@ -69,20 +70,54 @@ export function unimplied(
 function possible(comparison: Comparison, change: PairChange): PacketSet {
   const { family, set, from, to } = change;
   const side = change.kind === "denied" ? "base" : "head";
-  const others = [...comparison.ends[side].values()];
-  const elsewhere = others
-    .filter(({ id, isOwn }) => isOwn && id !== to)
-    .flatMap(({ known }) => known[family]);
-  const left = set.subtract(
+  const { dests, holders } = ownedOn(comparison, side, set);
+  const there = comparison.ends[side].get(to);
+  const alone = there?.isOwn === true ? there.known[family].filter((ip) => holders.get(ip) === 1) : [];
+  const elsewhere = dests.subtract(
     withEnd(
       set,
       "dests",
-      elsewhere.map((ip) => ({ family, first: ip, last: ip })),
+      alone.map((ip) => ({ family, first: ip, last: ip })),
     ),
   );
+  const left = set.subtract(elsewhere);
   if (!comparison.hops.receiverAlone(side, change)) return left;
+  const others = [...comparison.ends[side].values()];
   const senders = others.filter(({ id }) => id !== from).flatMap(({ addresses }) => addresses[family]);
   return left.subtract(withEnd(set, "sources", senders));
+}
+
+/** What is sent to an address of a guest or the host, and how many have each. */
+interface Owned {
+  readonly dests: PacketSet;
+  readonly holders: ReadonlyMap<Ip, number>;
+}
+
+const OWNED = new WeakMap<Comparison, Map<string, Owned>>();
+
+function ownedOn(comparison: Comparison, side: SideName, set: PacketSet): Owned {
+  const known = OWNED.get(comparison) ?? new Map<string, Owned>();
+  OWNED.set(comparison, known);
+  const { family } = set.space;
+  const key = `${side} ${family}`;
+  const found = known.get(key) ?? findOwned(comparison, side, set);
+  known.set(key, found);
+  return found;
+}
+
+function findOwned({ ends }: Comparison, side: SideName, set: PacketSet): Owned {
+  const { family } = set.space;
+  const all = [...ends[side].values()].flatMap(({ isOwn, known }) => (isOwn ? known[family] : []));
+  const holders = new Map<Ip, number>();
+  for (const ip of all) holders.set(ip, (holders.get(ip) ?? 0) + 1);
+  return {
+    dests: withEnd(
+      set,
+      "dests",
+      all.map((ip) => ({ family, first: ip, last: ip })),
+    ),
+    holders,
+  };
 }
 
 function withEnd({ space }: PacketSet, end: "sources" | "dests", spans: readonly IpSpan[]): PacketSet {

@@ -1,0 +1,138 @@
+/**
+ * What a difference costs: two estates of 100, 1,000 and 10,000 guests with 10 rules each that differ in 10 lines, each in a
+ * process of its own. Model, packet sets, comparison and grouping, in CPU seconds of all threads; estates built in memory, and
+ * for the first change also read from files (up to 5,000 guests). Ends with status 1 where 10,000 guests take longer than 2 s, reading aside.
+ */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { largeEstate, largeTexts } from "../fixtures/estates/large.ts";
+import { diffOf, type GovernedSide } from "../policy/diff/diff.ts";
+import { groupChanges } from "../policy/diff/group.ts";
+import { sideOf } from "../policy/diff/side.ts";
+import type { Estate, Firewall, Guest, Rule } from "../policy/estate.ts";
+import { loadEstate } from "../policy/load.ts";
+import { nodeOf } from "../policy/proxmox/node.ts";
+
+const SIZES = [100, 1000, 10_000] as const;
+const RULES_EACH = 10;
+const LINES = 10;
+const MOST_SECONDS = 2;
+
+type Edit = (firewall: Firewall, line: number) => Firewall;
+
+/** The first rule of that type, changed. */
+function edited(firewall: Firewall, type: Rule["type"], change: Partial<Rule>): Firewall {
+  const at = firewall.rules.findIndex((rule) => rule.type === type && rule.proto === "tcp");
+  return {
+    ...firewall,
+    rules: firewall.rules.map((rule, index) => (index === at ? { ...rule, ...change } : rule)),
+  };
+}
+
+const inbound: Edit = (firewall, line) =>
+  edited(firewall, "in", { action: "ACCEPT", port: `${61_000 + line}`, source: "10.0.0.0/16" });
+const outbound: Edit = (firewall, line) => edited(firewall, "out", { port: `${62_000 + line}` });
+
+const EDITS: Readonly<Record<string, Edit>> = {
+  "10 inbound rules": inbound,
+  "10 outbound rules": outbound,
+  "5 of each": (firewall, line) => (line % 2 === 0 ? inbound : outbound)(firewall, line),
+  "10 rules of all TCP": (firewall) => edited(firewall, "in", { action: "ACCEPT", port: "1:65535" }),
+};
+
+function changed(estate: Estate, edit: Edit): Estate {
+  const every = Math.floor(estate.guests.length / LINES);
+  const guests = estate.guests.map((guest, index): Guest => {
+    const line = Math.floor(index / every);
+    if (index % every !== every - 1 || line >= LINES || !guest.firewall) return guest;
+    return { ...guest, firewall: edit(guest.firewall, line) };
+  });
+  return { ...estate, guests };
+}
+
+function sideOfEstate(estate: Estate): GovernedSide {
+  const side = sideOf({ kind: "phoenix", folder: estate.folder, estate, node: nodeOf(estate) });
+  return { ...side, exceptions: { approvals: [], waivers: [] } };
+}
+
+function secondsOf(work: () => void): number {
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+
+interface Measured {
+  readonly reading: number;
+  readonly seconds: number;
+  readonly mebibytes: number;
+  readonly groups: number;
+}
+
+function measure(guests: number, edit: Edit, isRead: boolean): Measured {
+  let [base, head] = [largeEstate(guests, RULES_EACH), changed(largeEstate(guests, RULES_EACH), edit)];
+  let reading = 0;
+  if (isRead) {
+    const texts = largeTexts(guests, RULES_EACH);
+    reading = secondsOf(() => {
+      base = loadEstate("base", texts);
+      head = changed(loadEstate("head", texts), edit);
+    });
+  }
+  const sides = [base, head].map(sideOfEstate);
+  let groups = 0;
+  const seconds = secondsOf(() => {
+    const [was, is] = sides;
+    if (was && is) groups = groupChanges(diffOf(was, is, new Date(0)).packets).length;
+  });
+  return { reading, seconds, mebibytes: process.resourceUsage().maxRSS / 1024, groups };
+}
+
+/** In a process of its own: what one leaves behind is no other's. */
+function measured(guests: number, name: string, isRead: boolean): Measured {
+  const args = [
+    fileURLToPath(import.meta.url),
+    "--guests",
+    `${guests}`,
+    "--edit",
+    name,
+    ...(isRead ? ["--read"] : []),
+  ];
+  const { stdout, status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${name} of ${guests} guests: ${stderr}`);
+  return JSON.parse(stdout) as Measured;
+}
+
+/** Further guests' ids would meet those of the reference estate's VMs, which its files refuse. */
+const READ_SIZES = [100, 1000, 5000] as const;
+
+/** Whether the bound holds. */
+function row(name: string, isRead: boolean): boolean {
+  const rows = (isRead ? READ_SIZES : SIZES).map((guests) => ({ guests, ...measured(guests, name, isRead) }));
+  for (const { guests, reading, seconds, mebibytes, groups } of rows) {
+    const read = isRead ? `reading ${reading.toFixed(2)} s, ` : "";
+    const size = guests.toLocaleString("en");
+    console.log(
+      `${name}, ${size} guests: ${read}${seconds.toFixed(2)} s, ${mebibytes.toFixed(0)} MiB, ${groups} groups`,
+    );
+  }
+  const [, middle, last] = rows;
+  if (!middle || !last) return false;
+  const growth = (Math.log(last.seconds / middle.seconds) / Math.log(last.guests / middle.guests)).toFixed(2);
+  const holds = last.seconds <= MOST_SECONDS;
+  console.log(
+    `  from 1,000 to ${last.guests.toLocaleString("en")} guests it grows as n^${growth}; ${holds ? "within" : "BEYOND"} ${MOST_SECONDS} s`,
+  );
+  return holds;
+}
+
+const { values } = parseArgs({
+  options: { guests: { type: "string" }, edit: { type: "string" }, read: { type: "boolean" } },
+});
+const own = values.edit === undefined ? undefined : EDITS[values.edit];
+if (own) process.stdout.write(JSON.stringify(measure(Number(values.guests), own, values.read === true)));
+else {
+  const held = [...Object.keys(EDITS).map((name) => row(name, false)), row("10 inbound rules", true)];
+  if (held.includes(false)) process.exitCode = 1;
+}
