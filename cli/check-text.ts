@@ -57,25 +57,29 @@ function flowText({ proto, source, dest, sport, dport, icmpType }: Flow): string
   return `${name}${type} ${at(source, sport)} > ${at(dest, dport)}`;
 }
 
-function proofText({ control, statement, space, violations, notes }: Proof): string {
-  const verdict = violations.length === 0 ? "proved" : `violated (${violations.length})`;
-  return [`${verdict} ${control}: ${statement} Over ${space}.`, ...notes.map((note) => `    ${note}`)]
+function proofText({ control, statement, space, undecided, violations, notes }: Proof): string {
+  const verdict =
+    violations.length > 0 ? `violated (${violations.length})` : undecided ? "undecided" : "proved";
+  const over = undecided === undefined ? `Over ${space}.` : `${undecided}.`;
+  return [`${verdict} ${control}: ${statement} ${over}`, ...notes.map((note) => `    ${note}`)]
     .map((each) => shown(each, LONGEST))
     .join("\n");
 }
 
 function summary(checked: Checked): string {
-  const { findings, notes, proved, violated } = countsOf(checked).counts;
+  const { findings, notes, proved, violated, undecided } = countsOf(checked).counts;
   const lints = `${counted(findings, "finding")}, ${counted(notes, "note")}`;
   if (checked.proofs === undefined) return lints;
-  const controls = `${proved} of ${counted(proved + violated, "control")} that files decide proved`;
+  const controls = `${proved} of ${counted(proved + violated + undecided, "control")} that files decide proved`;
   return `${lints}; ${controls}`;
 }
 
 export function countsOf({ findings, proofs }: Checked) {
-  const of = (level: LintFinding["level"]) =>
+  const ofLevel = (level: LintFinding["level"]) =>
     findings.filter((each) => each.level === level).reduce((sum, { count }) => sum + count, 0);
-  const counts = { findings: of("finding"), notes: of("note") };
-  const violated = proofs?.filter(({ violations }) => violations.length > 0).length ?? 0;
-  return { counts: { ...counts, proved: (proofs?.length ?? 0) - violated, violated } };
+  const counts = { findings: ofLevel("finding"), notes: ofLevel("note") };
+  const all = proofs ?? [];
+  const violated = all.filter(({ violations }) => violations.length > 0).length;
+  const undecided = all.filter((each) => each.violations.length === 0 && each.undecided !== undefined).length;
+  return { counts: { ...counts, proved: all.length - violated - undecided, violated, undecided } };
 }

@@ -24,7 +24,7 @@ Reads the files alone and says what is wrong with them: rules that repeat, contr
 ignores, guests without a firewall, unused names, secrets. Each has its place and a remedy; docs/lint.md lists them all.
 Of Phoenix files each control that they decide is proved, for every packet and every name, or violated, with a packet that
 shows it: docs/check.md. Sends nothing, needs no lab and no root. Exit 1 on any finding or violation; notes never fail.
-Exit 4 where there is neither, but not all rules could be compared with each other.
+Exit 4 where there is neither, but not all rules could be compared or proved.
 
   DIR            folder with the Phoenix files, or with Proxmox's .fw files (default: the reference estate)
 
@@ -63,11 +63,11 @@ export async function run(args: string[]): Promise<number> {
 /** What mends all violations that a patch can, by file; exit 1 where there are violations at all. */
 function printPatch(folder: string): number {
   const estate = readEstate(folder);
-  const isSound = proveAll(estate).every(({ violations }) => violations.length === 0);
+  const proofs = proveAll(estate);
   const operations = Map.groupBy(mend(estate, proveAll), ({ file }) => file);
   const patches = [...operations].map(([file, own]) => [file, own.map(standardForm)]);
   process.stdout.write(`${asciiJson(Object.fromEntries(patches))}\n`);
-  return isSound ? EXIT.conformant : EXIT.findings;
+  return exitOf({ findings: [], complete: true, files: [], proofs });
 }
 
 /** As RFC 6902 has it: which file it is for stands beside it. */
@@ -116,6 +116,7 @@ function elsewhereOf(
 function exitOf({ findings, complete, proofs = [] }: Checked): number {
   if (findings.some(({ level }) => level === "finding")) return EXIT.findings;
   if (proofs.some(({ violations }) => violations.length > 0)) return EXIT.findings;
+  if (proofs.some(({ undecided }) => undecided !== undefined)) return EXIT.inconclusive;
   return complete ? EXIT.conformant : EXIT.inconclusive;
 }
 

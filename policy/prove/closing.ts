@@ -4,6 +4,7 @@ import { describePosition } from "../position.ts";
 import { patchedEstate } from "./patched-estate.ts";
 import type { PatchOperation, Violation } from "./proof.ts";
 import { proveServices } from "./prove.ts";
+import { tooLong } from "./size.ts";
 
 /** What keeps out what a line lets in: in words, and as a patch where the files can. */
 export interface Closing {
@@ -20,8 +21,10 @@ const MOST_TRIED = 64;
 const TRIED = new WeakMap<Estate, Map<string, Closing>>();
 
 /** For how many lines of an estate a patch is tried, each of which proves again what its services need. */
-export function triedLines({ guests }: Estate): number {
-  return Math.min(MOST_TRIED, Math.floor(MOST_GUESTS / guests.length));
+export function triedLines(estate: Estate): number {
+  return tooLong(estate) === undefined
+    ? Math.min(MOST_TRIED, Math.floor(MOST_GUESTS / estate.guests.length))
+    : 0;
 }
 
 /** The closing of one place of the files: tried once, or without a patch where too many others were. */

@@ -6,6 +6,7 @@ import { PacketSet } from "../space/packet-set.ts";
 import { guestById } from "./owners.ts";
 import type { Proof, Violation } from "./proof.ts";
 import { FAMILIES } from "./reach.ts";
+import { tooLong } from "./size.ts";
 import { placeInWords } from "./way.ts";
 
 /** More guests than that are told by their number. */
@@ -13,6 +14,7 @@ const MOST_LISTED = 16;
 
 /** SEG-004: a guest whose way out is closed by default leaves by declared ACCEPTs alone; the others are named. */
 export function proveEgress(estate: Estate): Proof {
+  const undecided = tooLong(estate);
   const closed = estate.guests.filter(({ firewall }) => firewall?.enabled && firewall.policyOut !== "ACCEPT");
   const limited = estate.guests.filter(({ firewall }) => firewall?.enabled && isLimited(firewall));
   const told = new Set([...closed, ...limited]);
@@ -26,7 +28,8 @@ export function proveEgress(estate: Estate): Proof {
     control: "SEG-004",
     statement: "A guest that drops by default on the way out leaves by declared ACCEPTs alone.",
     space: `${closed.length} such guests, every first packet of IPv4 and IPv6`,
-    violations: closed.flatMap(({ id }) => leaving(estate, id)),
+    ...(undecided !== undefined && { undecided }),
+    violations: (undecided === undefined ? closed : []).flatMap(({ id }) => leaving(estate, id)),
     notes: [
       ...(limited.length > 0 ? [`open but for what a rule stops: ${names(limited)}`] : []),
       ...(open.length > 0 ? [`egress open by declaration: ${names(open)}`] : []),

@@ -1,4 +1,5 @@
 import type { Estate, Rule } from "../estate.ts";
+import { describePosition } from "../position.ts";
 import { ruleLine } from "../rule-line.ts";
 import type { Proof, Violation } from "./proof.ts";
 import { placeInWords } from "./way.ts";
@@ -11,19 +12,25 @@ export function proveNarrow(estate: Estate): Proof {
       .filter(({ enabled, action }) => enabled && action === "ACCEPT")
       .map((rule) => ({ id, rule })),
   );
+  const wide = accepts.filter(({ rule }) => missingIn(rule).length > 0);
+  const [unlisted] = wide.slice(MOST_LISTED);
   return {
     control: "FW-004",
     statement: "Each ACCEPT has a source or destination, a protocol, its port or ICMP type, and a comment.",
     space: `${accepts.length} ACCEPTs`,
-    violations: accepts.flatMap(({ id, rule }): Violation[] => {
-      const missing = missingIn(rule);
-      if (missing.length === 0) return [];
-      const message = `"${ruleLine(rule)}" of ${placeInWords(estate, id)} has no ${missing.join(", no ")}`;
-      return [{ message, position: rule.position, remedy: "Say whom it is for, for what, and why." }];
+    violations: wide.slice(0, MOST_LISTED).map(({ id, rule }): Violation => {
+      const lacks = missingIn(rule).join(", no ");
+      const message = `"${ruleLine(rule)}" of ${placeInWords(estate, id)} has no ${lacks}`;
+      return { message, position: rule.position, remedy: REMEDY };
     }),
-    notes: [],
+    notes: unlisted
+      ? [`${wide.length - MOST_LISTED} more like them, from ${describePosition(unlisted.rule.position)} on`]
+      : [],
   };
 }
+
+const REMEDY = "Say whom it is for, for what, and why.";
+const MOST_LISTED = 1_000;
 
 const WITH_PORTS = new Set(["tcp", "udp", "6", "17"]);
 

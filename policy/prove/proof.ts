@@ -32,6 +32,8 @@ export interface Proof {
   readonly statement: string;
   /** Over what it was decided: `4 sources, 9 destinations, all of IPv4's packets`. */
   readonly space: string;
+  /** Why it could not be decided, so that no violation is no proof; absent where it was. */
+  readonly undecided?: string;
   /** None: proved. */
   readonly violations: readonly Violation[];
   /** Facts beside it, e.g. what Proxmox opens and no file. */

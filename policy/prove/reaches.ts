@@ -12,6 +12,7 @@ import { type Leak, leaksOf } from "./leaks.ts";
 import type { Proof, Violation } from "./proof.ts";
 import { type Reach, sentBy, tasteOf } from "./reach.ts";
 import { countPairs, REQUIREMENTS, type Requirement, webOf } from "./requirement.ts";
+import { tooLong, undecidedProof } from "./size.ts";
 import { placeInWords } from "./way.ts";
 
 /** Who reaches what, for every packet: the controls that a firewall alone decides. Pure. */
@@ -41,6 +42,8 @@ function proveSwitchedOn(estate: Estate): Proof {
 
 function proofOf(estate: Estate, requirement: Requirement): Proof {
   const { control, statement, sources = "own" } = requirement;
+  const undecided = tooLong(estate);
+  if (undecided !== undefined) return undecidedProof(control, undecided, statement);
   const pairs = countPairs(estate, requirement);
   const found = leaksOf(estate, requirement).map((leak) => openOf(estate, leak));
   const violations = found.map(closed);
