@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { disposableLab, estateFolder, phx } from "../fixtures/phx.ts";
 import { type Lab, outside, findLab } from "../lab/lab.ts";
 import { execute } from "../lab/process.ts";
+import { BOUND, readBack } from "../lab/waits.ts";
 
 const needsRoot = { skip: process.getuid?.() !== 0 && "only root can make a lab" };
 const NOTHING = /: nothing to do: it is what the files say, /;
@@ -52,7 +53,13 @@ test("converged twice: no step, no process anew, the same certificates", needsRo
   assert.match(await succeed("converge", "--lab", lab.name), new RegExp(`\\./phx probe ${lab.name}`));
   const standing = findLab(lab.name);
   assert.match(standing.estate ?? "", /^\/.*\/reference$/);
-  const before = { processes: processes(standing), serials: serials(standing) };
+  // What waits in the lab for the hand-over ends a moment after it.
+  const settled = () => {
+    const all = processes(standing);
+    return all.some((each) => /\((head|grep)\)$/.test(each)) ? undefined : all;
+  };
+  const first = await readBack(settled, BOUND.labStartMs);
+  const before = { processes: first ?? [], serials: serials(standing) };
   assert.ok(before.serials.length >= 4 && before.processes.length >= 8);
   assert.match(await succeed("converge", "--lab", lab.name), NOTHING);
   assert.deepEqual(await planned(lab.name), []);

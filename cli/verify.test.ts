@@ -175,7 +175,10 @@ test(
     const asked = senders * (131_071 + 508);
     assert.deepEqual(run.flows, { asked, of: asked });
     const flows = asked.toLocaleString("en-US");
-    assert.match(stdout, new RegExp(`^flows +${flows} of ${flows} asked, none unknown$`, "m"));
+    assert.match(
+      stdout,
+      new RegExp(`^flows +${flows} of ${flows} asked, none unknown; packet classes ([\\d,]+) of \\1$`, "m"),
+    );
     assert.doesNotMatch(stdout, /^rules /m);
     assert.ok(run.coverage?.some(({ unasked }) => unasked));
     assert.ok(run.standing.includes("wan > host ip/2"));

@@ -72,7 +72,11 @@ test("a server ends with its children, also those that take no signal but SIGKIL
   const daemon = await startDaemon(owned.lab, "a", ["sh", "-c", script], LOG);
   const list = () => run(owned.lab, undefined, ["sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null; :"]);
   const inGroup = async () =>
-    (await list()).split("\n").filter((line) => line.split(") ")[1]?.split(" ")[2] === String(daemon.pid));
+    (await list()).split("\n").filter((line) => {
+      const [state, , group] = line.split(") ")[1]?.split(" ") ?? [];
+      // What has ended and is not yet reaped is none.
+      return group === String(daemon.pid) && state !== "Z";
+    });
   assert.ok(await readBack(async () => (await inGroup()).length === 4 || undefined, BOUND_MS));
   await endDaemon(owned.lab, daemon);
   assert.deepEqual(await inGroup(), []);

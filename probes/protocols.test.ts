@@ -10,6 +10,7 @@ import { within } from "../lab/namespace.ts";
 import { run } from "../lab/process.ts";
 import { readBack } from "../lab/waits.ts";
 import type { PacketObservation } from "./observation.ts";
+import { foldFlowKeys } from "./flow-key.ts";
 import { PacketEngine } from "./packets.ts";
 import { PROTOCOL } from "./token.ts";
 
@@ -135,7 +136,8 @@ suite("SCTP, DCCP and UDP-Lite", needsRoot, () => {
     assert.equal(seen.sent, 65_535);
     assert.deepEqual(seen.outcomes.unknown, undefined);
     assert.deepEqual(seen.outcomes.rejected, ["sctp/7000"]);
-    assert.deepEqual(arrived(seen).arrived, ["sctp/2905-2907"]);
+    // Whose refusals came back in time is another question.
+    assert.deepEqual(foldFlowKeys(arrived(seen).arrived ?? []), ["sctp/2905-2907"]);
   });
 
   test("to conntrack each port of SCTP is a flow", async () => {
