@@ -6,8 +6,8 @@ import type { Tally } from "../fixtures/stress-lab.ts";
 
 /* How often the packet engine is wrong, under each condition in turn, held against the model. Arguments: `--outcomes N`, how
    many in all (default 1,000,000), each condition the same but for links that are too slow; `--seed S` repeats what chance
-   chose; `--only WORDS`, conditions whose title has them. Where packets are lost each flow is confirmed, so that such a condition takes minutes. Exit
-   status 1 where any outcome is wrong. */
+   chose; `--only WORDS`, conditions whose title has them. Where packets are lost each flow is confirmed, so that such a
+   condition takes minutes. Exit status 1 where any outcome is wrong. */
 
 const OUTCOMES = 1_000_000;
 const { values } = parseArgs({
