@@ -1,9 +1,9 @@
 import { describeDecider } from "../policy/explain.ts";
 import type { Decider } from "../policy/flow.ts";
+import { FAMILIES, firstPackets } from "../policy/prove/reach.ts";
 import type { Node } from "../policy/proxmox/node.ts";
 import { type DecidedSet, spaceOf } from "../policy/space/node-space.ts";
-import { openingsOf } from "../policy/space/openings.ts";
-import { PacketSet } from "../policy/space/packet-set.ts";
+import type { PacketSet } from "../policy/space/packet-set.ts";
 import type { SetJson } from "../policy/space/print.ts";
 import { describeVantage, type Vantage } from "./vantage.ts";
 
@@ -16,17 +16,14 @@ interface Passage {
 /** The first packets of flows that get through, of both families, by the line that lets them in, in the order of the lines. */
 function passagesOf(node: Node, from: Vantage, to: Vantage): readonly Passage[] {
   const space = spaceOf(node);
-  return ([4, 6] as const).flatMap((family) =>
+  return FAMILIES.flatMap((family) =>
     space
       .byDecider(from.id, to.id, family)
       .filter(({ verdict }) => verdict === "accept")
-      .map(({ decider, set }: DecidedSet) => {
-        const { space: own } = set;
-        const first = new PacketSet(own, openingsOf(own)).intersect(
-          PacketSet.where(own, { ownReply: false }),
-        );
-        return { decider, flows: set.intersect(first).flows() };
-      })
+      .map(({ decider, set }: DecidedSet) => ({
+        decider,
+        flows: set.intersect(firstPackets(set.space)).flows(),
+      }))
       .filter(({ flows }) => !flows.isEmpty),
   );
 }

@@ -71,7 +71,7 @@ function findReaches(
 const FIRST = new WeakMap<PacketSpace, PacketSet>();
 
 /** What opens a flow. What is its own reply does not: its answer goes where it came from. */
-function firstPackets(space: PacketSpace): PacketSet {
+export function firstPackets(space: PacketSpace): PacketSet {
   const known =
     FIRST.get(space) ??
     new PacketSet(space, openingsOf(space)).intersect(PacketSet.where(space, { ownReply: false }));
