@@ -52,7 +52,7 @@ export class FilterCounters {
   readonly #namespace: string;
   readonly #family: Family;
   #shape = "";
-  #lines = new Map<string, readonly string[]>();
+  #lines: Lines = new Map();
 
   constructor(lab: Lab, namespace: string, family: 4 | 6 = 4) {
     this.#lab = lab;
@@ -67,10 +67,12 @@ export class FilterCounters {
       const { entries, shape } = this.#entries();
       if (shape === this.#shape) return entries.map((entry) => this.#rule(entry));
       const [first, second] = [await this.#saved(), await this.#saved()];
-      this.#lines = linesOf(second);
-      // The text and the table are of one moment only where both are still the same after the text was read.
+      const lines = linesOf(second);
+      // The text and the table are of one moment only where both are still the same after the text was read;
+      // and the lines of one shape never stand under another, to which the table may go back.
       const isStill = first === second && this.#entries().shape === shape;
-      if (isStill && entries.every((entry) => this.#fits(entry))) this.#shape = shape;
+      if (isStill && entries.every((entry) => isLineOf(entry, lines)))
+        [this.#shape, this.#lines] = [shape, lines];
       else if (performance.now() > end) throw changing(this.#lab, this.#namespace);
     }
   }
@@ -98,11 +100,6 @@ export class FilterCounters {
 
   #rule({ chain, at, ...counted }: Entry): CountedRule {
     return { chain, rule: this.#lines.get(chain)?.[at] ?? "", ...counted };
-  }
-
-  #fits({ chain, at, effect }: Entry): boolean {
-    const target = / -j (DROP|REJECT)(?: --reject-with \S+)?$/.exec(` ${this.#lines.get(chain)?.[at]}`)?.[1];
-    return this.#lines.get(chain)?.[at] !== undefined && target?.toLowerCase() === effect;
   }
 
   #entries(): { entries: Entry[]; shape: string } {
@@ -192,7 +189,16 @@ function text(table: Buffer, offset: number): string {
 }
 
 /** `-A CHAIN RULE` lines of iptables-save, by chain. */
-function linesOf(saved: string): Map<string, string[]> {
+type Lines = ReadonlyMap<string, readonly string[]>;
+
+/** Whether the text has a line there, and one that ends a packet's way as the entry does. */
+function isLineOf({ chain, at, effect }: Entry, lines: Lines): boolean {
+  const line = lines.get(chain)?.[at];
+  const target = / -j (DROP|REJECT)(?: --reject-with \S+)?$/.exec(` ${line}`)?.[1];
+  return line !== undefined && target?.toLowerCase() === effect;
+}
+
+function linesOf(saved: string): Lines {
   const lines = new Map<string, string[]>();
   for (const [, chain = "", rule = ""] of saved.matchAll(/^-A (\S+) (.*)$/gm)) {
     const known = lines.get(chain);
