@@ -1,4 +1,4 @@
-import { request } from "node:http";
+import { type IncomingHttpHeaders, request } from "node:http";
 import { connect as connectTls } from "node:tls";
 import type { Lab } from "./lab.ts";
 import { connectTcp, openUdp } from "./socket.ts";
@@ -7,37 +7,57 @@ export interface Exchange {
   readonly address: string;
   readonly port: number;
   readonly path: string;
-  readonly method?: "GET" | "POST";
+  readonly method?: string;
+  /** Beside `host` and `content-type` (JSON), or in their place. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   /** Present: https, verified against these roots (PEM) and this name. */
   readonly tls?: { readonly servername: string; readonly roots: string };
 }
 
-/** One HTTP exchange from inside a namespace of the lab; rejects where the connection, TLS or the bound fails. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** A longer body is cut off: a server may write without end. */
+const LONGEST_BODY = 16 << 20;
+
+/**
+ * One HTTP exchange from inside a namespace of the lab; rejects where the connection, TLS or the bound fails, and at a body
+ * of more than 16 MiB.
+ */
 export function exchangeHttp(
   lab: Lab,
   namespace: string,
-  { address, port, path, method = "GET", body, tls }: Exchange,
+  { address, port, path, method = "GET", headers, body, tls }: Exchange,
   boundMs: number,
-): Promise<{ status: number; body: string }> {
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const tcp = connectTcp(lab, namespace, address, port);
     tcp.on("error", reject);
-    const headers = { host: tls?.servername ?? address, "content-type": "application/json" };
+    const given = { host: tls?.servername ?? address, "content-type": "application/json", ...headers };
     // `createConnection` and no `agent`: with an agent node would connect by itself, from the root namespace.
     const createConnection = () =>
       tls ? connectTls({ socket: tcp, servername: tls.servername, ca: tls.roots }) : tcp;
-    const sent = request({ host: address, port, path, method, headers, createConnection });
+    const sent = request({ host: address, port, path, method, headers: given, createConnection });
     const timer = setTimeout(() => sent.destroy(new Error(`no answer within ${boundMs} ms`)), boundMs);
     sent.on("close", () => clearTimeout(timer));
     sent.on("error", (error) => (tcp.destroy(), reject(error)));
     sent.on("response", (response) => {
       const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", reject);
+      let length = 0;
+      response.on("data", (chunk: Buffer) => {
+        length += chunk.length;
+        if (length > LONGEST_BODY) sent.destroy(new Error(`more than ${LONGEST_BODY} bytes`));
+        else chunks.push(chunk);
+      });
+      response.on("error", (error) => (tcp.destroy(), reject(error)));
       response.on("end", () => {
         tcp.destroy();
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() });
+        const { statusCode: status = 0, headers: answered } = response;
+        resolve({ status, headers: answered, body: Buffer.concat(chunks).toString() });
       });
     });
     sent.end(body);

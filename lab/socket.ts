@@ -1,7 +1,7 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { Socket } from "node:net";
 import type { Lab } from "./lab.ts";
-import { AF_INET, bindInet, SOCK_DGRAM, SOCK_STREAM, socket } from "./libc.ts";
+import { AF_INET, bindInet, reuseAddress, SOCK_DGRAM, SOCK_STREAM, socket } from "./libc.ts";
 import { within } from "./namespace.ts";
 
 /** A TCP connection from a namespace of the lab, under way; `source` binds it to one of that namespace's addresses. */
@@ -12,6 +12,16 @@ export function connectTcp(lab: Lab, namespace: string, host: string, port: numb
     return made;
   });
   return new Socket({ fd }).connect(port, host);
+}
+
+/** Descriptor of a TCP socket bound in a namespace: `server.listen({ fd })` listens on it. */
+export function boundTcp(lab: Lab, namespace: string, address: string, port: number): number {
+  return within(lab, namespace, () => {
+    const fd = socket(AF_INET, SOCK_STREAM, 0);
+    reuseAddress(fd);
+    bindInet(fd, address, port);
+    return fd;
+  });
 }
 
 /** A UDP socket in a namespace of the lab. */

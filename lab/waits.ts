@@ -30,6 +30,8 @@ export const BOUND = {
   datagramMs: 500,
   /** One TLS handshake, HTTP exchange or DNS query inside the lab. */
   exchangeMs: 3_000,
+  /** A challenge: an ACME server may look for its target longer than for an answer of its own, Step-CA 30 s. */
+  acmeValidationMs: 10_000,
   /** A page in the browser, start of Chromium included. */
   browserMs: 20_000,
 } as const;
