@@ -1,3 +1,4 @@
+import { isResponder } from "../policy/acme-client.ts";
 import { classesOf } from "../policy/classes.ts";
 import type { Estate } from "../policy/estate.ts";
 import { addressOf, places } from "../policy/place.ts";
@@ -145,9 +146,10 @@ export function connection(estate: Estate, from: string, to: string, port: numbe
   };
 }
 
-/** A connection to each TCP port of `to` that a declared rule opens, from the first place that may: positive twins. */
+/** A connection to each TCP port of `to` that a declared rule opens and a server has, from the first place that may: positive twins. */
 export function twins(estate: Estate, to: string): TcpProbe[] {
   return declaredPorts(estate).flatMap((port) => {
+    if (isResponder(estate, to, port)) return [];
     const from = places(estate).find(
       (source) => source.id !== to && isDeclared(estate, source.id, to, `tcp/${port}`),
     );

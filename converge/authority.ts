@@ -1,3 +1,4 @@
+import { certifiedNames } from "../policy/acme-client.ts";
 import { type Estate, guestOf } from "../policy/estate.ts";
 import { folderOf, KEYS } from "./layout.ts";
 import type { Resource } from "./resource.ts";
@@ -22,7 +23,6 @@ export function authorityFiles(estate: Estate): Resource[] {
 
 function config(estate: Estate, folder: string): unknown {
   const { ca } = estate;
-  const names = [...new Set(estate.routes.map((route) => route.hostname))].sort();
   return {
     root: KEYS.root,
     crt: KEYS.intermediate,
@@ -32,7 +32,13 @@ function config(estate: Estate, folder: string): unknown {
     logger: { format: "json" },
     db: { type: "badgerv2", dataSource: `${folder}/db`, badgerFileLoadingMode: "FileIO" },
     authority: {
-      policy: { x509: { allow: { dns: names }, deny: { dns: [ca.dnsName] }, allowWildcardNames: false } },
+      policy: {
+        x509: {
+          allow: { dns: certifiedNames(estate) },
+          deny: { dns: [ca.dnsName] },
+          allowWildcardNames: false,
+        },
+      },
       backdate: "1m0s",
       provisioners: [
         {

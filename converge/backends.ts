@@ -1,3 +1,4 @@
+import { isResponder } from "../policy/acme-client.ts";
 import { type Estate, type Guest, guestOf } from "../policy/estate.ts";
 import { BACKEND_PROVISIONER } from "./authority.ts";
 import { folderOf, KEYS } from "./layout.ts";
@@ -44,7 +45,7 @@ export function backendResources(estate: Estate): Resource[] {
   return [...certificates, { kind: "file", key: `file ${LISTENERS_FILE}`, path: LISTENERS_FILE, content }];
 }
 
-/** An identity server on each port of a backend that a declared rule opens or a route names. */
+/** An identity server on each port of a backend that a declared rule opens or a route names, but for an ACME client's responder. */
 export function listeners(estate: Estate): Listener[] {
   return estate.guests
     .filter((guest) => guest.role === "backend")
@@ -56,7 +57,8 @@ function listenersOf(estate: Estate, guest: Guest): Listener[] {
   const opened = (guest.firewall?.rules ?? [])
     .filter((rule) => rule.type === "in" && rule.action === "ACCEPT" && rule.enabled)
     .filter((rule) => rule.proto === "tcp" || rule.proto === "udp")
-    .flatMap((rule) => portsOf(rule.port).map((port) => ({ proto: rule.proto as "tcp" | "udp", port })));
+    .flatMap((rule) => portsOf(rule.port).map((port) => ({ proto: rule.proto as "tcp" | "udp", port })))
+    .filter(({ proto, port }) => proto === "udp" || !isResponder(estate, guest.id, port));
   const routed = routes.map((route) => ({ proto: "tcp" as const, port: route.port }));
   const all = new Map([...opened, ...routed].map((each) => [`${each.proto}/${each.port}`, each]));
   return [...all.values()].map(({ proto, port }) => {

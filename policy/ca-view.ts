@@ -2,8 +2,9 @@ import { type DnsRecord, type Estate, guestOf } from "./estate.ts";
 import { horizonOf } from "./zone.ts";
 
 /**
- * The internal zone as Step-CA is answered: each name that Traefik is to certify is Traefik's address, since the validator of
- * TLS-ALPN-01 (RFC 8737 section 3) connects to what the name resolves to.
+ * The internal zone as Step-CA is answered: each name is the address of the ACME client that is to certify it, since the
+ * validator of TLS-ALPN-01 (RFC 8737 section 3) connects to what the name resolves to. Traefik's are its own address there;
+ * a guest that orders for itself has it already.
  */
 export function casView(estate: Estate): readonly Pick<DnsRecord, "name" | "address">[] {
   const mesh = guestOf(estate, "mesh").address;

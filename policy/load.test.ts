@@ -33,6 +33,7 @@ test("the reference estate: host, guests and roles", () => {
       "103 lxc ca 10.0.0.10 52:54:00:aa:bb:ca",
       "801 lxc backend 10.0.0.141 52:54:00:67:89:a1",
       "802 lxc backend 10.0.0.142 52:54:00:67:89:a2",
+      "803 lxc backend 10.0.0.144 52:54:00:67:89:a3",
       "901 lxc backend 10.0.0.201 52:54:00:aa:bb:cd",
       "1001 vm backend 10.0.0.101 52:54:00:00:03:e9",
       "1002 vm backend 10.0.0.102 52:54:00:00:03:ea",
@@ -110,7 +111,7 @@ test("the reference estate gives every ACCEPT direction, end, protocol, port and
     reference.host.firewall,
     ...reference.guests.flatMap((guest) => guest.firewall ?? []),
   ].flatMap((firewall) => firewall.rules);
-  assert.equal(rules.length, 12);
+  assert.equal(rules.length, 14);
   for (const rule of rules) {
     assert.ok(rule.action === "ACCEPT" && rule.type === "in" && rule.enabled);
     assert.ok((rule.source ?? rule.dest) && rule.proto && rule.port && rule.comment, rule.position.pointer);
@@ -217,7 +218,7 @@ const bad: readonly (readonly [
     ({ vm }) => (vm.vms[2].network_config.ip = "10.0.0.141/24"),
     "address-twice vm /vms/2/network_config/ip",
     '"10.0.0.141/24"',
-    /found 10\.0\.0\.141, which is 801 grafana's \(phoenix_lxc_configs\.json:134:15 \/lxc_configs\/801\/network_config\/ip\)/,
+    /found 10\.0\.0\.141, which is 801 grafana's \(phoenix_lxc_configs\.json:143:15 \/lxc_configs\/801\/network_config\/ip\)/,
   ],
   [
     "a guest with the host's address",
@@ -485,7 +486,14 @@ test("bridges come from the guest, the VMs' defaults, the host; name servers as 
     vm.vms[1].network_config.nameserver = "10.0.0.13, 10.0.0.1";
   });
   const bridges = guests.map((guest) => `${guest.id} ${guest.bridge}`);
-  assert.deepEqual(bridges.slice(-5), ["801 vmbr1", "802 vmbr0", "901 vmbr0", "1001 vmbr2", "1002 vmbr3"]);
+  assert.deepEqual(bridges.slice(-6), [
+    "801 vmbr1",
+    "802 vmbr0",
+    "803 vmbr0",
+    "901 vmbr0",
+    "1001 vmbr2",
+    "1002 vmbr3",
+  ]);
   assert.deepEqual(
     guests.slice(-2).map((guest) => guest.nameservers),
     [["10.0.0.13", "10.0.0.1"], ["10.0.0.13"]],
@@ -501,5 +509,5 @@ test("a guest without a firewall loads and has none; one on DHCP is left out", (
   assert.equal(estate.guests.find((guest) => guest.id === "801")?.firewall, undefined);
   assert.equal(estate.guests.find((guest) => guest.id === "901")?.mac, "52:54:00:00:03:85");
   assert.deepEqual(estate.leftOut[0], { id: "1002", name: "drphoenix", reason: "its address comes by DHCP" });
-  assert.equal(estate.guests.length, 7);
+  assert.equal(estate.guests.length, 8);
 });

@@ -30,6 +30,7 @@ test("the newer form: the internal horizon is derived, the external one declared
   assert.deepEqual(shortNames(dns.internal), [
     "ca 10.0.0.10",
     "drphoenix 10.0.0.102",
+    "gitea 10.0.0.144",
     "grafana 10.0.0.141",
     "granite 10.0.0.201",
     "nginx 10.0.0.153",
@@ -129,7 +130,7 @@ for (const external of ["thinkheads.ai", `public.${INTERNAL}`]) {
       dns.externalInside.map((record) => record.name),
       [`agent.${external}`],
     );
-    assert.equal(dns.internal.length, 9);
+    assert.equal(dns.internal.length, 10);
   });
 }
 

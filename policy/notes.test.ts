@@ -97,7 +97,7 @@ const findings: readonly Row[] = [
     "a record that points to no guest",
     ({ host }) =>
       host.dns_server.authoritative_zones[1].records.push({ hostname: "old", ip_internal: "10.0.0.99" }),
-    "/dns_server/authoritative_zones/1/records/9",
+    "/dns_server/authoritative_zones/1/records/10",
     /old\.internal\.thinkheads\.ai points to 10\.0\.0\.99, which no guest has/,
   ],
   [
@@ -125,7 +125,7 @@ const findings: readonly Row[] = [
         hostname: `${"a".repeat(60)}.`.repeat(4).slice(0, -1),
         ip_internal: "10.0.0.13",
       }),
-    "/dns_server/authoritative_zones/1/records/9",
+    "/dns_server/authoritative_zones/1/records/10",
     /internal\.thinkheads\.ai is no host name/,
   ],
   [
@@ -283,7 +283,7 @@ test("what is no host name is in no zone, no route and no public name", () => {
     ...routes.map(({ hostname }) => hostname),
     ...publicNames.flatMap(({ external, internal }) => [external, internal]),
   ];
-  assert.equal(names.length, 4 + 9 + 3 + 6);
+  assert.equal(names.length, 4 + 10 + 3 + 6);
   assert.ok(names.every(isHostname), names.join(" "));
 });
 

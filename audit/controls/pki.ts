@@ -1,3 +1,4 @@
+import { type AcmeClient, acmeClients, type CertifiedName } from "../../policy/acme-client.ts";
 import { type Estate, guestOf, type Route } from "../../policy/estate.ts";
 import type { DnsProbe, PacketProbe, RecordProbe, TcpProbe, TlsProbe } from "../../probes/probe.ts";
 import type { Control, Observations } from "../control.ts";
@@ -26,32 +27,29 @@ const TRUST: RecordProbe = {
 };
 
 /** What the validator resolves a certified name to: it must be where the ACME client listens. */
-function casAnswer(estate: Estate, { hostname }: Route): DnsProbe {
+function casAnswer(estate: Estate, { name }: CertifiedName): DnsProbe {
   const { id } = guestOf(estate, "ca");
   const server = estate.host.address;
-  return {
-    kind: "dns",
-    id: `dns ${id} > ${server} A ${hostname}`,
-    from: id,
-    server,
-    transport: "udp",
-    name: hostname,
-    type: "A",
-  };
+  const asked = { server, transport: "udp", name, type: "A" } as const;
+  return { kind: "dns", id: `dns ${id} > ${server} A ${name}`, from: id, ...asked };
+}
+
+/** Each name that is to be certified, with the client that orders it. */
+function certified(estate: Estate): { readonly client: AcmeClient; readonly name: CertifiedName }[] {
+  return acmeClients(estate).flatMap((client) => client.names.map((name) => ({ client, name })));
 }
 
 const byAcme: Control = {
   id: "PKI-001",
   probes: (estate) => [
     ORDERS,
-    ...estate.routes.flatMap((route) => [served(estate, route), casAnswer(estate, route)]),
+    ...estate.routes.map((route) => served(estate, route)),
+    ...certified(estate).map(({ name }) => casAnswer(estate, name)),
   ],
-  judge: (estate, seen) =>
-    estate.routes.flatMap((route) => [
-      chainCheck(estate, seen, route),
-      orderCheck(estate, seen, route),
-      viewCheck(estate, seen, route),
-    ]),
+  judge: (estate, seen) => [
+    ...estate.routes.flatMap((route) => [chainCheck(estate, seen, route), orderCheck(estate, seen, route)]),
+    ...certified(estate).map(({ client, name }) => viewCheck(estate, seen, client, name)),
+  ],
 };
 
 function chainCheck(estate: Estate, seen: Observations, route: Route): Check {
@@ -92,16 +90,17 @@ function orderCheck(estate: Estate, seen: Observations, route: Route): Check {
   });
 }
 
-function viewCheck(estate: Estate, seen: Observations, route: Route): Check {
-  const { id, facts, answer, outcome } = seen.service(casAnswer(estate, route).id);
-  const mesh = guestOf(estate, "mesh").address;
+function viewCheck(estate: Estate, seen: Observations, { guest }: AcmeClient, asked: CertifiedName): Check {
+  const { id, facts, answer, outcome } = seen.service(casAnswer(estate, asked).id);
+  const { name, position } = asked;
   const answers = Array.isArray(facts.answers) ? facts.answers : [];
-  return serviceCheck(outcome, answers.length === 1 && answers[0] === `${route.hostname} A ${mesh}`, {
-    title: `Step-CA resolves ${route.hostname} to where Traefik listens`,
-    expected: `A ${mesh}`,
+  const client = guest.role === "mesh" ? "Traefik" : guest.name;
+  return serviceCheck(outcome, answers.length === 1 && answers[0] === `${name} A ${guest.address}`, {
+    title: `Step-CA resolves ${name} to where ${client} listens`,
+    expected: `A ${guest.address}`,
     observed: answer,
-    reason: `in the CA's view ${route.hostname} is ${answer}: tls-alpn-01 would be answered elsewhere`,
-    declared: declaredAt(estate, route.position),
+    reason: `in the CA's view ${name} is ${answer}: tls-alpn-01 would be answered elsewhere`,
+    declared: declaredAt(estate, position),
     evidence: [id],
   });
 }

@@ -1,6 +1,8 @@
+import { isResponder } from "../../policy/acme-client.ts";
 import { type Estate, guestOf } from "../../policy/estate.ts";
 import { describeDecider } from "../../policy/explain.ts";
 import { places } from "../../policy/place.ts";
+import { type FlowKey, parseFlowKey } from "../../probes/flow-key.ts";
 import type { PacketObservation } from "../../probes/observation.ts";
 import type { PacketProbe, Probe, TcpProbe } from "../../probes/probe.ts";
 import type { Control, Observations } from "../control.ts";
@@ -73,11 +75,11 @@ const undeclaredBlocked: Control = {
   },
 };
 
-/** Each declared TCP flow between two places: a connection by the sender's own stack. */
+/** Each declared TCP flow between two places that a server answers: a connection by the sender's own stack. */
 function declaredConnections(estate: Estate): TcpProbe[] {
   return pairs(estate).flatMap(({ from, to }) =>
     declaredPorts(estate)
-      .filter((port) => isDeclared(estate, from, to, `tcp/${port}`))
+      .filter((port) => isDeclared(estate, from, to, `tcp/${port}`) && !isResponder(estate, to, port))
       .map((port) => connection(estate, from, to, port)),
   );
 }
@@ -108,11 +110,11 @@ function connectionCheck(estate: Estate, seen: Observations, { id, from, to, por
   return { ...common, result: "fail", reason, disagreement: "converge fault" };
 }
 
-/** What a rule accepts besides TCP: the packet must arrive. Protocols of one class make one check. */
+/** What a rule accepts and no server answers: the packet must arrive. Protocols of one class make one check. */
 function datagramChecks(estate: Estate, seen: Observations, { from, to }: Pair): Check[] {
   return seen.packetsOf(pairSweeps(estate, from, to)).flatMap((observation) => {
     const declared = judgeFlows(estate, observation).filter(
-      ({ key, decision }) => !key.startsWith("tcp/") && isByRule(decision),
+      ({ key, decision }) => isByRule(decision) && !isServed(estate, to, key),
     );
     const alike = ({ key, packetClass, arrived, unknown }: JudgedFlow) =>
       key.startsWith("ip/") ? `${packetClass?.first} ${arrived} ${unknown}` : key;
@@ -120,6 +122,11 @@ function datagramChecks(estate: Estate, seen: Observations, { from, to }: Pair):
       flows.slice(0, 1).map((flow) => datagramCheck(estate, observation, inWords(flows), flow)),
     );
   });
+}
+
+function isServed(estate: Estate, to: string, key: FlowKey): boolean {
+  const { proto, first } = parseFlowKey(key);
+  return proto === "tcp" && !isResponder(estate, to, first);
 }
 
 function datagramCheck(

@@ -1,3 +1,4 @@
+import { ownClients } from "../acme-client.ts";
 import { type Estate, guestOf, type Position } from "../estate.ts";
 import type { DiffSide } from "./side.ts";
 
@@ -152,8 +153,9 @@ function authorityOf({ ca }: Estate): readonly Entry[] {
   return [{ key: "Step-CA", fields: { guest, name, port: String(port), provisioner } }];
 }
 
-/** Each name that is certified: by ACME for Traefik, and for a backend that speaks TLS its own. */
-function certificatesOf({ routes, publicNames, ca }: Estate): readonly Entry[] {
+/** Each name that is certified: by ACME for Traefik and for guests that order themselves, and for a backend that speaks TLS its own. */
+function certificatesOf(estate: Estate): readonly Entry[] {
+  const { routes, publicNames, ca } = estate;
   const entry = (name: string, holder: string, resolver: string, position: Position): Entry => ({
     key: `${name} of ${holder}`,
     fields: { resolver },
@@ -162,6 +164,11 @@ function certificatesOf({ routes, publicNames, ca }: Estate): readonly Entry[] {
   return [
     ...routes.map(({ hostname, position }) =>
       entry(hostname, "Traefik", `acme, provisioner ${ca.provisioner}`, position),
+    ),
+    ...ownClients(estate).flatMap(({ guest, names }) =>
+      names.map(({ name, position }) =>
+        entry(name, `guest ${guest.id}`, `acme, provisioner ${ca.provisioner}`, position),
+      ),
     ),
     ...routes
       .filter(({ tls }) => tls)

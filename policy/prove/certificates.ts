@@ -1,3 +1,4 @@
+import { type AcmeClient, acmeClients, certifiedNames, RESPONDER_PORT } from "../acme-client.ts";
 import { casAnswers } from "../ca-view.ts";
 import { type Estate, guestOf, type Route } from "../estate.ts";
 import { acmeRuleFor, challengeRules } from "./challenge.ts";
@@ -6,26 +7,29 @@ import type { Proof, Violation } from "./proof.ts";
 import { closedWay, flowBetween } from "./way.ts";
 
 /**
- * PKI-001: each name that Traefik is to certify resolves, for Step-CA, to where Traefik listens; the order and the
+ * PKI-001: each name that is to be certified resolves, for Step-CA, to where its ACME client listens; the order and the
  * validation by TLS-ALPN-01 (RFC 8737) find their way.
  */
 export function proveCertificates(estate: Estate): Proof {
-  const { routes } = estate;
+  const clients = acmeClients(estate).filter(({ names }) => names.length > 0);
   return {
     control: "PKI-001",
     statement:
-      "Step-CA resolves each certified name to Traefik's address; Traefik reaches Step-CA's API, and Step-CA Traefik's tcp 443.",
-    space: `${routes.length} certified names, 2 flows`,
-    violations: routes.length > 0 ? [...misled(estate), ...ownName(estate), ...closedWays(estate)] : [],
-    notes: routes.length > 0 ? [ownView(estate)] : [],
+      "Step-CA resolves each certified name to its ACME client's address; the client reaches Step-CA's API, and Step-CA the client's tcp 443.",
+    space: `${certifiedNames(estate).length} certified names, ${2 * clients.length} flows`,
+    violations: [
+      ...misled(estate, clients),
+      ...ownName(estate),
+      ...clients.flatMap((client) => closedWays(estate, client)),
+    ],
+    notes: estate.routes.length > 0 ? [ownView(estate)] : [],
   };
 }
 
-function misled(estate: Estate): readonly Violation[] {
+function misled(estate: Estate, clients: readonly AcmeClient[]): readonly Violation[] {
   const { routes } = estate;
-  const mesh = guestOf(estate, "mesh").address;
   const elsewhere = askedElsewhere(estate, guestOf(estate, "ca"));
-  if (elsewhere) {
+  if (elsewhere && routes.length > 0) {
     const { servers, position, remedy, patch } = elsewhere;
     const message =
       `Step-CA asks ${servers.join(", ")}: only the host's view for it gives Traefik's address for ` +
@@ -33,13 +37,19 @@ function misled(estate: Estate): readonly Violation[] {
     return [{ message, position, remedy, patch }];
   }
   const answers = casAnswers(estate);
-  return routes
-    .filter(({ hostname }) => answers.get(hostname) !== mesh)
-    .map(({ hostname, position }) => {
-      const answer = answers.get(hostname) ?? "unknown";
-      const message = `for Step-CA ${hostname} is ${answer}, and not Traefik's ${mesh}: it can't be validated`;
-      return { message, position, remedy: "Give the name a label of its own in the internal zone." };
-    });
+  return clients.flatMap(({ guest, names }) =>
+    names
+      .filter(({ name }) => answers.get(name) !== guest.address)
+      .map(({ name, position }) => {
+        const answer = answers.get(name) ?? "unknown";
+        const message = `for Step-CA ${name} is ${answer}, and not ${titleOf(guest)}'s ${guest.address}: it can't be validated`;
+        return { message, position, remedy: "Give the name a label of its own in the internal zone." };
+      }),
+  );
+}
+
+function titleOf({ role, name }: AcmeClient["guest"]): string {
+  return role === "mesh" ? "Traefik" : name;
 }
 
 /** Step-CA's policy denies its own name, so that nobody else gets a certificate for it. */
@@ -53,19 +63,23 @@ function ownName({ routes, ca }: Estate): readonly Violation[] {
     }));
 }
 
-function closedWays(estate: Estate): readonly Violation[] {
-  const [mesh, ca] = [guestOf(estate, "mesh").id, guestOf(estate, "ca").id];
+function closedWays(estate: Estate, { guest: client }: AcmeClient): readonly Violation[] {
+  const ca = guestOf(estate, "ca").id;
+  const title = titleOf(client);
   const order = closedWay(estate, {
-    flow: flowBetween(estate, mesh, ca, "tcp", estate.ca.port),
-    loss: "Traefik gets no certificate",
-    comment: "Traefik orders certificates by ACME",
+    flow: flowBetween(estate, client.id, ca, "tcp", estate.ca.port),
+    loss: `${title} gets no certificate`,
+    comment: `${title} orders certificates by ACME`,
   });
   const validation = closedWay(estate, {
-    flow: flowBetween(estate, ca, mesh, "tcp", 443),
-    loss: "Step-CA validates no name by TLS-ALPN-01",
+    flow: flowBetween(estate, ca, client.id, "tcp", RESPONDER_PORT),
+    loss:
+      client.role === "mesh"
+        ? "Step-CA validates no name by TLS-ALPN-01"
+        : `Step-CA validates no name of ${title}`,
     comment: "Step-CA validates TLS-ALPN-01 challenges",
   });
-  const instead = validation && challengeRules(estate).find(({ guest }) => guest.id === mesh);
+  const instead = validation && challengeRules(estate).find(({ guest }) => guest.id === client.id);
   const corrected = validation && instead && { ...validation, ...acmeRuleFor(estate, instead) };
   return [order, corrected ?? validation].filter((each) => each !== undefined);
 }

@@ -47,7 +47,7 @@ test("each proof says of which control it is, once, and over what it was decided
   );
   const space = (control: string) => proofs.find((each) => each.control === control)?.space;
   assert.equal(space("RTE-002"), "4 routes to 4 backends");
-  assert.equal(space("SEG-002"), "8 flows, one for each such rule and pair of places");
+  assert.equal(space("SEG-002"), "10 flows, one for each such rule and pair of places");
 });
 
 test("an estate without services needs nothing of its firewall", () => {
@@ -131,7 +131,7 @@ const HTTP_01: readonly (readonly [string, Change, (files: Files) => unknown, un
         comment: "x",
       }),
     ({ lxc }) => lxc.lxc_configs["103"].firewall.rules.length,
-    1,
+    2,
   ],
 ];
 
@@ -316,7 +316,7 @@ test("many guests without the name server are counted, and the subnet is let in"
   const [violation] = violationsOf(estate, "DNS-002");
   assert.match(
     violation?.message ?? "",
-    /so 27 guests \(101, .*, 3008, \.\.\.\) can't ask the name server over UDP/,
+    /so 28 guests \(101, .*, 3007, \.\.\.\) can't ask the name server over UDP/,
   );
   assert.match(violation?.remedy ?? "", /-source 10\.0\.0\.0\/24/);
 });
@@ -387,7 +387,7 @@ test("without a section dns_server there is nothing to patch, and it is told", (
     estateWith(({ host }) => delete host.dns_server),
     "DNS-002",
   ).slice(-1);
-  assert.match(violation?.message ?? "", /^the name server is off: 8 guests are told to ask 10\.0\.0\.13$/);
+  assert.match(violation?.message ?? "", /^the name server is off: 9 guests are told to ask 10\.0\.0\.13$/);
   assert.equal(violation?.patch, undefined);
 });
 
