@@ -6,8 +6,13 @@ import type { Check, Finding, Result } from "./finding.ts";
 /** What a control probes and how it is judged: it stands here once, whoever runs it. */
 export interface Control {
   readonly id: string;
-  /** It needs a converge of its own: out of scope where a standing lab is only probed. */
-  readonly converges?: true;
+  /**
+   * Its probes converge, disturb the network or wait for long: it is proved in a lab of its own, made for it alone, so that no other
+   * control sees its disturbance. Out of scope where a standing lab is only probed.
+   */
+  readonly disturbs?: true;
+  /** What one that disturbs waits for, where that takes most of a minute: it is started before all others. */
+  readonly waits?: string;
   /** Where the statement asks for more than is probed: what is. */
   readonly sampled?: (estate: Estate, seen: Observations) => string | undefined;
   readonly probes: (estate: Estate) => readonly Probe[];

@@ -23,6 +23,8 @@ export interface Order {
   readonly keep?: boolean;
   /** Every flow of each ordered pair. */
   readonly exhaustive?: boolean;
+  /** Without the controls that need a lab of their own. */
+  readonly undisturbed?: boolean;
   /** Ids of the controls in scope; absent: all. */
   readonly controls?: readonly string[];
   readonly startedAt: Date;
@@ -82,7 +84,7 @@ function temporary(folder: string): string {
 }
 
 function inScope(mode: Order["mode"]): string[] {
-  return CONTROLS.filter(({ converges }) => mode === "verify" || converges !== true).map(({ id }) => id);
+  return CONTROLS.filter(({ disturbs }) => mode === "verify" || disturbs !== true).map(({ id }) => id);
 }
 
 interface Ended {

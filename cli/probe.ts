@@ -8,7 +8,7 @@ import { setup } from "./setup.ts";
 export const help = `usage: phx probe [LAB] [--controls LIST]
 
 Judges a standing lab by the files that it was converged from, and converges nothing: what differs from them is found.
-Controls that need a converge of their own are out of its scope. Needs root.
+Controls that disturb are out of its scope: phx verify proves them, each in a lab of its own. Needs root.
 
   LAB              name of the lab (default: the only one that stands)
 

@@ -1,10 +1,11 @@
 import { readEstate } from "../policy/read.ts";
-import { parseArguments } from "./arguments.ts";
+import { controlOf, CONTROLS } from "../audit/controls.ts";
+import { parseArguments, usage } from "./arguments.ts";
 import { REFERENCE_FOLDER } from "./labs.ts";
 import { runSpecs, selectControls } from "./playwright.ts";
 import { setup } from "./setup.ts";
 
-export const help = `usage: phx verify [DIR] [--controls LIST] [--exhaustive] [--keep]
+export const help = `usage: phx verify [DIR] [--controls LIST] [--undisturbed] [--exhaustive] [--keep]
 
 Proves that the network which the files of DIR describe is what they say and what the controls ask for: builds it in a
 fresh lab with the real servers, probes it end to end, writes the report, and destroys the lab. Brings first what is
@@ -14,6 +15,8 @@ missing, as 'phx setup'. Needs root.
 
 flags:
   --controls LIST  controls or families, comma separated: EDGE, RTE-002 (default: all)
+  --undisturbed    leave out the controls that restart servers or wait for a renewal, each in a lab of its own beside
+                   the first: seconds instead of a minute and more
   --exhaustive     ask every TCP and UDP port, ICMP type and IP protocol of each ordered pair, and every port under each
                    forged source (default: every port of each destination from the internet; elsewhere of each class
                    that the files tell apart both ends and one within)
@@ -31,11 +34,13 @@ export async function run(args: string[]): Promise<number> {
   const options = {
     controls: { type: "string" },
     exhaustive: { type: "boolean" },
+    undisturbed: { type: "boolean" },
     keep: { type: "boolean" },
   } as const;
-  const synopsis = "[DIR] [--controls LIST] [--exhaustive] [--keep]";
+  const synopsis = "[DIR] [--controls LIST] [--undisturbed] [--exhaustive] [--keep]";
   const { values, positionals } = parseArguments("verify", synopsis, { args, options }, 1);
-  const controls = values.controls === undefined ? undefined : selectControls(values.controls);
+  const undisturbed = values.undisturbed === true;
+  const controls = scopeOf(values.controls, undisturbed);
   const { folder } = readEstate(positionals[0] ?? REFERENCE_FOLDER);
   const since = performance.now();
   await setup();
@@ -45,8 +50,19 @@ export async function run(args: string[]): Promise<number> {
     estate: folder,
     keep: values.keep === true,
     exhaustive: values.exhaustive === true,
+    undisturbed,
     ...(controls ? { controls } : {}),
     startedAt,
     timings: [{ step: "set up", durationMs: Math.round(performance.now() - since) }],
   });
+}
+
+/** Ids in scope; undefined: all. Throws `control-unknown`, and `usage` where nothing is left. */
+function scopeOf(list: string | undefined, undisturbed: boolean): string[] | undefined {
+  if (list === undefined && !undisturbed) return undefined;
+  const wanted = list === undefined ? CONTROLS.map(({ id }) => id) : selectControls(list);
+  const left = undisturbed ? wanted.filter((id) => !controlOf(id).disturbs) : wanted;
+  if (left.length > 0) return left;
+  const expected = "a control that needs no lab of its own beside --undisturbed";
+  throw usage("verify", expected, `--controls ${list}`);
 }

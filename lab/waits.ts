@@ -36,6 +36,9 @@ export const BOUND = {
   browserMs: 20_000,
 } as const;
 
+/** Between an answer and the next request of traffic that flows while something else is done: 10 a second of each name. */
+export const PACE_MS = 100;
+
 /** Between two looks of a wait that polls. */
 const POLL_MS = 5;
 

@@ -1,6 +1,6 @@
 import type { Lab } from "../lab/lab.ts";
 import type { ServiceObservation } from "./observation.ts";
-import type { Roots } from "./probe.ts";
+import type { Roots, TrialProbe } from "./probe.ts";
 
 /** What probes need to know of a lab and can't ask it: where things stand in it. All paths are the lab's. */
 export interface ProbeContext {
@@ -21,4 +21,12 @@ export interface ProbeContext {
   readonly liveRules: () => Promise<Pick<ServiceObservation, "outcome" | "answer" | "facts">>;
   /** Converges the standing lab once more and says what that changed. */
   readonly convergeAgain?: () => Promise<Pick<ServiceObservation, "outcome" | "answer" | "facts">>;
+  /** Does a trial; absent where the lab is not one to be disturbed. */
+  readonly attempt?: (probe: TrialProbe) => Promise<TrialAnswer>;
 }
+
+/** What came of a trial; what it was done to, and what was done. */
+export type TrialAnswer = Pick<
+  ServiceObservation,
+  "to" | "request" | "outcome" | "answer" | "facts" | "reason"
+>;

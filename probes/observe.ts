@@ -11,8 +11,9 @@ import { forgetReverse } from "./reverse.ts";
 import { observeTcp } from "./tcp.ts";
 import { observeTls } from "./tls.ts";
 import { traceFlow } from "./trace.ts";
+import { observeTrial } from "./trial.ts";
 
-/** Services are asked side by side, so many at a time; packets one batch at a time, since they share counters. */
+/** Services are asked side by side, so many at a time; packets one batch at a time, since they share counters; trials come last. */
 const SERVICES_AT_ONCE = 16;
 
 /** Makes observations in one lab, each probe once: a probe asked for again gives the first observation. */
@@ -31,10 +32,11 @@ export class Prober {
   /** Observations of all probes, in their order. */
   async observe(probes: readonly Probe[]): Promise<Observation[]> {
     for (const probe of probes) if (probe.kind === "packets") await this.#once(probe);
-    const services = probes.filter(({ kind }) => kind !== "packets");
+    const services = probes.filter(({ kind }) => kind !== "packets" && kind !== "trial");
     for (let at = 0; at < services.length; at += SERVICES_AT_ONCE) {
       await Promise.all(services.slice(at, at + SERVICES_AT_ONCE).map((probe) => this.#once(probe)));
     }
+    for (const probe of probes) if (probe.kind === "trial") await this.#once(probe);
     return Promise.all(probes.map((probe) => this.#once(probe)));
   }
 
@@ -89,6 +91,8 @@ export class Prober {
         return observeBrowser(this.#context, probe);
       case "record":
         return observeRecord(this.#context, probe);
+      case "trial":
+        return observeTrial(this.#context, probe);
     }
   }
 }

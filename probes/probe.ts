@@ -1,7 +1,15 @@
 import type { FlowKey } from "./flow-key.ts";
 
 /** What to do, as data: a probe knows no expectation. `id` names it: equal probes have equal ids. */
-export type Probe = PacketProbe | TcpProbe | DnsProbe | HttpProbe | TlsProbe | BrowserProbe | RecordProbe;
+export type Probe =
+  | PacketProbe
+  | TcpProbe
+  | DnsProbe
+  | HttpProbe
+  | TlsProbe
+  | BrowserProbe
+  | RecordProbe
+  | TrialProbe;
 
 interface Common {
   readonly id: string;
@@ -82,3 +90,15 @@ export interface RecordProbe extends Common {
     | "live-rules"
     | "second-converge";
 }
+
+/** Something done to a lab, and what came of it: of a control that disturbs alone, in the lab made for it. */
+export type TrialProbe = Common & { readonly kind: "trial" } & Trial;
+
+/** A server ended, and started anew by the converge that follows, while requests flow. */
+interface RestartTrial {
+  readonly trial: "restart";
+  /** As the converge calls it: `nginx`, `step-ca`. */
+  readonly service: string;
+}
+
+type Trial = RestartTrial;

@@ -20,6 +20,9 @@ export default class ConformanceReporter implements Reporter {
   readonly #findings: Finding[] = [];
   readonly #observations: Observation[] = [];
   readonly #faults: string[] = [];
+  /** Controls under way, and for what they wait where that takes long. */
+  readonly #running = new Map<string, string | undefined>();
+  #hasTold = false;
   readonly #timings: Run["timings"] = [];
 
   printsToStdio(): boolean {
@@ -30,8 +33,15 @@ export default class ConformanceReporter implements Reporter {
     this.#planned.push(...suite.allTests().flatMap((test) => controlOf(test) ?? []));
   }
 
+  onTestBegin(test: TestCase): void {
+    const id = controlOf(test) ?? test.title;
+    this.#running.set(id, annotated(test, "waits"));
+    this.#draw(id);
+  }
+
   onTestEnd(test: TestCase, result: TestResult): void {
     const id = controlOf(test);
+    this.#running.delete(id ?? test.title);
     const body = result.attachments.find(({ name }) => name === "evidence")?.body;
     const timing = { step: `probe ${id ?? test.title}`, durationMs: Math.round(result.duration) };
     this.#timings.push(timing);
@@ -46,8 +56,23 @@ export default class ConformanceReporter implements Reporter {
       const summary = `the probe broke: ${said(result.error)}`;
       this.#findings.push({ control: id, result: "error", summary, checks: [] });
     }
-    if (process.stderr.isTTY)
-      process.stderr.write(`\r\x1b[K${this.#findings.length} of ${this.#planned.length} ${id ?? ""}`);
+    this.#draw(id ?? "");
+    this.#tellWait();
+  }
+
+  #draw(id: string): void {
+    if (!process.stderr.isTTY) return;
+    const waits = [...this.#running].flatMap(([each, what]) => (what ? [`; ${each} waits for ${what}`] : []));
+    const line = `${this.#findings.length} of ${this.#planned.length} ${id}${waits.join("")}`;
+    process.stderr.write(`\r\x1b[K${line.slice(0, (process.stderr.columns || 80) - 1)}`);
+  }
+
+  /** Where nothing else goes on any more, once: a run that says nothing for a minute looks as if it hung. */
+  #tellWait(): void {
+    const [only, ...others] = this.#running;
+    if (process.stderr.isTTY || others.length > 0 || !only?.[1] || this.#hasTold) return;
+    this.#hasTold = true;
+    process.stderr.write(`phx: ${only[0]} waits for ${only[1]}\n`);
   }
 
   onError(error: TestError): void {
@@ -106,7 +131,11 @@ export default class ConformanceReporter implements Reporter {
 }
 
 function controlOf(test: TestCase): string | undefined {
-  return test.annotations.find(({ type }) => type === "control")?.description;
+  return annotated(test, "control");
+}
+
+function annotated(test: TestCase, name: string): string | undefined {
+  return test.annotations.find(({ type }) => type === name)?.description;
 }
 
 /** A Playwright error as one line, without its colours. */

@@ -19,6 +19,7 @@ const KINDS: Record<Observation["kind"], string> = {
   tls: "TLS handshakes",
   browser: "Browser",
   record: "Records of the servers",
+  trial: "Trials in a lab of their own",
 };
 
 const LONGEST = 4000;
