@@ -4,7 +4,7 @@ import { describeDecider, explainHop } from "../policy/explain.ts";
 import type { Decider, Decision } from "../policy/flow.ts";
 import { type FlowKey, foldFlowKeys, parseFlowKey } from "../probes/flow-key.ts";
 import type { PacketObservation, ServiceObservation } from "../probes/observation.ts";
-import type { HttpProbe, TcpProbe } from "../probes/probe.ts";
+import type { HttpProbe, PacketProbe, TcpProbe } from "../probes/probe.ts";
 import type { Observations } from "./control.ts";
 import { declaredAt } from "./declared.ts";
 import { expectation } from "./expectation.ts";
@@ -122,12 +122,12 @@ function leaksAmong(flows: readonly JudgedFlow[], permits: Denial["permits"]): J
   return flows.filter((flow) => flow.arrived && !isTolerated(flow) && !permits(flow));
 }
 
-type Twin = Pick<TcpProbe | HttpProbe, "id">;
+type Twin = Pick<TcpProbe | HttpProbe | PacketProbe, "id" | "kind">;
 
 interface Denial {
   readonly title: string;
   readonly seen: readonly PacketObservation[];
-  /** Connections or exchanges that show the destination alive; one that is answered is the positive twin. */
+  /** What shows the destination alive: a connection or an exchange that is answered, or an allowed packet that arrives. */
   readonly twins: readonly Twin[];
   /** What this control lets through; standing accepts are let through anyway where no control minds them. */
   readonly permits: (flow: JudgedFlow) => boolean;
@@ -142,7 +142,7 @@ export function denialCheck(estate: Estate, all: Observations, denial: Denial): 
   const flows = seen.flatMap((each) => judgeFlows(estate, each));
   const leaks = leaksAmong(flows, denial.permits);
   const unknown = flows.filter((flow) => flow.unknown);
-  const proofs = proofsOf(all, denial, flows);
+  const proofs = proofsOf(estate, all, denial, flows);
   const common = {
     title,
     expected,
@@ -222,6 +222,7 @@ function defaultDecider(flows: readonly JudgedFlow[]): Pick<Check, "decider"> {
 }
 
 function proofsOf(
+  estate: Estate,
   all: Observations,
   { seen, twins, destination, permits }: Denial,
   flows: readonly JudgedFlow[],
@@ -229,7 +230,7 @@ function proofsOf(
   const sent = sum(seen.map((each) => each.sent));
   const captured = sum(seen.map((each) => each.captured));
   const accounted = sum(seen.flatMap((each) => each.accounts.map(({ gain }) => gain)));
-  const twin = twins.map(({ id }) => all.service(id)).find(isAlive);
+  const [twin] = twins.flatMap((each) => aliveBy(estate, all, each, destination) ?? []);
   const senders = [...new Set(seen.map(({ from }) => from))].join(", ");
   const delivered = twins.length ? undefined : reachedByPacket(flows, destination);
   const leaks = countOf(leaksAmong(flows, permits));
@@ -243,9 +244,16 @@ function proofsOf(
     ...(leaks === 0 && accounted === absent && absent > 0
       ? { drop: `${accounted} counted by ${accountWords(seen)}` }
       : {}),
-    ...(twin ? { twin: `${twin.request} from ${twin.from}: ${twin.answer}` } : {}),
+    ...(twin ? { twin } : {}),
     ...(delivered ? { twin: delivered } : {}),
   };
+}
+
+/** How this twin shows the destination alive; undefined where it does not. */
+function aliveBy(estate: Estate, all: Observations, { id, kind }: Twin, to: string): string | undefined {
+  if (kind === "packets") return reachedByPacket(judgeFlows(estate, all.packets(id)), to);
+  const seen = all.service(id);
+  return isAlive(seen) ? `${seen.request} from ${seen.from}: ${seen.answer}` : undefined;
 }
 
 /** A connection that was made, or a response that came back: a kernel accepts for a server that hangs. */
@@ -261,10 +269,12 @@ function reachedByPacket(flows: readonly JudgedFlow[], destination: string): str
 
 function twinWords(all: Observations, twins: readonly Twin[]): string {
   if (twins.length === 0) return "nothing is declared to reach it";
-  return twins
-    .map(({ id }) => all.service(id))
-    .map(({ request, from, answer }) => `${request} from ${from}: ${answer}`)
-    .join("; ");
+  const words = ({ id, kind }: Twin) => {
+    if (kind === "packets") return `${id}: nothing that is allowed arrived`;
+    const { request, from, answer } = all.service(id);
+    return `${request} from ${from}: ${answer}`;
+  };
+  return twins.map(words).join("; ");
 }
 
 function accountWords(seen: readonly PacketObservation[]): string {

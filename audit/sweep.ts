@@ -146,14 +146,19 @@ export function connection(estate: Estate, from: string, to: string, port: numbe
   };
 }
 
-/** A connection to each TCP port of `to` that a declared rule opens and a server has, from the first place that may: positive twins. */
-export function twins(estate: Estate, to: string): TcpProbe[] {
-  return declaredPorts(estate).flatMap((port) => {
-    if (isResponder(estate, to, port)) return [];
+/**
+ * A connection to each TCP port of `to` that a declared rule opens, from the first place that may: positive twins. Of a port
+ * that only an ACME client's responder has it is that place's sweep: a packet that arrives.
+ */
+export function twins(estate: Estate, to: string): (TcpProbe | PacketProbe)[] {
+  return declaredPorts(estate).flatMap((port): (TcpProbe | PacketProbe)[] => {
     const from = places(estate).find(
       (source) => source.id !== to && isDeclared(estate, source.id, to, `tcp/${port}`),
     );
-    return from ? [connection(estate, from.id, to, port)] : [];
+    if (!from) return [];
+    return isResponder(estate, to, port)
+      ? [pairSweep(estate, from.id, to)]
+      : [connection(estate, from.id, to, port)];
   });
 }
 

@@ -33,10 +33,11 @@ function configOf(estate: Estate): CaConfig {
   return JSON.parse(file.content) as CaConfig;
 }
 
-test("it may issue exactly the routed names, no wildcard, and not its own", () => {
+test("it may issue exactly the names that Traefik or a guest orders, no wildcard, and not its own", () => {
   const estate = estateWith(() => {});
   const { x509 } = configOf(estate).authority.policy;
-  assert.deepEqual(x509.allow.dns, [...new Set(estate.routes.map(({ hostname }) => hostname))].sort());
+  const routed = estate.routes.map(({ hostname }) => hostname);
+  assert.deepEqual(x509.allow.dns, [...routed, "gitea.internal.thinkheads.ai"].sort());
   assert.deepEqual(x509.deny.dns, [estate.ca.dnsName]);
   assert.equal(x509.allowWildcardNames, false);
 });
