@@ -7,6 +7,7 @@ import { FIREWALL_CONTROLS } from "./controls/firewall.ts";
 import { PKI_CONTROLS } from "./controls/pki.ts";
 import { ROUTING_CONTROLS } from "./controls/routing.ts";
 import { SEGMENTATION_CONTROLS } from "./controls/segmentation.ts";
+import { VERIFICATION_CONTROLS } from "./controls/verification.ts";
 
 /** Every control that this version probes, in the catalogue's order. */
 export const CONTROLS: readonly Control[] = [
@@ -15,6 +16,7 @@ export const CONTROLS: readonly Control[] = [
   ...ROUTING_CONTROLS,
   ...SEGMENTATION_CONTROLS,
   ...PKI_CONTROLS,
+  ...VERIFICATION_CONTROLS,
   ...DNS_CONTROLS,
   ...DNS_OUTSIDE_CONTROLS,
   ...CONFIGURATION_CONTROLS,

@@ -101,4 +101,17 @@ interface RestartTrial {
   readonly service: string;
 }
 
-type Trial = RestartTrial;
+/** A server of ours where the true one listens, and one request on its way there. */
+interface ImpostorTrial {
+  readonly trial: "impostor";
+  /** In whose place: Traefik's, or the backend's. */
+  readonly hop: "mesh" | "backend";
+  /** The declared internal name that is asked for. */
+  readonly hostname: string;
+  readonly identity: ImpostorIdentity;
+}
+
+/** What the impostor shows; `right`: a certificate of Step-CA's for that very name. */
+export type ImpostorIdentity = "right" | "wrong-ca" | "expired" | "wrong-name" | "self-signed" | "plaintext";
+
+type Trial = RestartTrial | ImpostorTrial;
