@@ -28,10 +28,14 @@ export const BOUND = {
   connectMs: 1_600,
   /** One UDP question; it is asked again. */
   datagramMs: 500,
+  /** Many DNS questions to one server, all together; and until the upstream's log has the last of them. */
+  questionsMs: 4_000,
   /** One TLS handshake, HTTP exchange or DNS query inside the lab. */
   exchangeMs: 3_000,
   /** A challenge: an ACME server may look for its target longer than for an answer of its own, Step-CA 30 s. */
   acmeValidationMs: 10_000,
+  /** A challenge whose target says nothing: past Step-CA's 30 s. */
+  acmeSilenceMs: 35_000,
   /** A page in the browser, start of Chromium included. */
   browserMs: 20_000,
 } as const;

@@ -24,8 +24,8 @@ export interface Tampering {
   /** Signs with that key instead of the account's. */
   readonly key?: AccountKey;
   readonly contentType?: string;
-  /** The body that is sent for the signed one. */
-  readonly body?: (jws: Jws) => unknown;
+  /** The text that is sent for the signed body. */
+  readonly body?: (jws: Jws) => string;
   readonly boundMs?: number;
 }
 
@@ -120,12 +120,12 @@ export class AcmeClient {
   /** A signed request, RFC 8555 section 6.2: by the account's URL once there is one, by its key before. */
   async post(url: string, payload: unknown, tampering: Tampering = {}): Promise<Answer> {
     const { header = {}, key = this.key, contentType = "application/jose+json" } = tampering;
-    const { body = (jws: Jws) => jws, boundMs } = tampering;
+    const { body = (jws: Jws) => JSON.stringify(jws), boundMs } = tampering;
     const who = this.account === undefined ? { jwk: this.key.jwk } : { kid: this.account };
     const nonce = "nonce" in header ? header["nonce"] : await this.nonce();
     const jws = signJws({ alg: "ES256", ...who, url, ...header, nonce }, payload, key);
     const answer = await this.ask("POST", url, {
-      body: JSON.stringify(body(jws)),
+      body: body(jws),
       headers: { "content-type": contentType, "user-agent": "phx" },
       ...(boundMs === undefined ? {} : { boundMs }),
     });

@@ -35,6 +35,7 @@ export interface Handshake {
   bytes: number;
   /** `closed`, or the error with which it ended. */
   end: string;
+  readonly ended: Promise<void>;
 }
 
 /** A TLS-ALPN-01 responder on one address of a namespace; it answers a name only while that name has a response. */
@@ -61,8 +62,7 @@ export async function openResponder(
     socket.on("error", () => {});
     const seen = emptyHandshake(socket);
     handshakes.push(seen);
-    if (manners.mute) socket.on("close", () => (seen.end ||= "closed"));
-    else shake(socket, seen, responses, manners);
+    if (!manners.mute) shake(socket, seen, responses, manners);
   });
   await new Promise<void>((resolve, reject) => {
     server.on("error", reject);
@@ -79,8 +79,12 @@ export async function openResponder(
   };
 }
 
-function emptyHandshake({ remoteAddress = "" }: Socket): Handshake {
-  return { peer: remoteAddress, sni: "", offered: [], selected: "", version: "", bytes: 0, end: "" };
+function emptyHandshake(socket: Socket): Handshake {
+  const { remoteAddress: peer = "" } = socket;
+  const ended = new Promise<void>((resolve) => void socket.on("close", () => resolve()));
+  const seen = { peer, sni: "", offered: [], selected: "", version: "", bytes: 0, end: "", ended };
+  socket.on("close", () => (seen.end ||= "closed"));
+  return seen;
 }
 
 /* A TLS socket of its own for each connection: the callbacks of a server's do not say whose they are. */
@@ -109,7 +113,6 @@ function shake(
   });
   tls.on("data", (chunk: Buffer) => (seen.bytes += chunk.length));
   tls.on("error", (error: NodeJS.ErrnoException) => (seen.end = error.code ?? error.message));
-  tls.on("close", () => (seen.end ||= "closed"));
 }
 
 function selecting(seen: Handshake, wanted: string) {
