@@ -14,6 +14,8 @@ export const BOUND = {
   commandMs: 30_000,
   /** From a server's start to its readiness. */
   serverReadyMs: 15_000,
+  /** From Traefik's start with certificates that are to be renewed: it looks once a minute, then it orders. */
+  renewalMs: 75_000,
   /** From Traefik's start to all its certificates. */
   certificatesMs: 30_000,
   /** A batch of packets: until sent = captured + accounted. */
@@ -34,6 +36,8 @@ export const BOUND = {
   exchangeMs: 3_000,
   /** A challenge: an ACME server may look for its target longer than for an answer of its own, Step-CA 30 s. */
   acmeValidationMs: 10_000,
+  /** A responder that has shaken hands: until it closes or says something. */
+  responderSilenceMs: 2_500,
   /** A challenge whose target says nothing: past Step-CA's 30 s. */
   acmeSilenceMs: 35_000,
   /** A page in the browser, start of Chromium included. */

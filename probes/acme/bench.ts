@@ -13,6 +13,15 @@ export interface Lists {
   readonly addresses: readonly string[];
   /** Where nobody listens either. */
   readonly address6: string;
+  readonly mesh: Mesh;
+}
+
+/** Traefik beside the server: its address, the folder of its dynamic files, its certificate resolver. */
+export interface Mesh {
+  readonly address: string;
+  /** A path of the lab. */
+  readonly folder: string;
+  readonly resolver: string;
 }
 
 /** What the rows of a list share; it ends with them. */
@@ -32,14 +41,17 @@ export interface Bench extends AsyncDisposable {
   /** A name of its own that resolves to the shared responder. */
   name(): string;
   readonly responder: Responder;
+  readonly mesh: Mesh;
+  /** A name of its own that resolves to an address of its own, where nobody listens. */
+  free(): { name: string; address: string };
   /** A certificate of a name of its own, over TLS-ALPN-01. */
   obtained(client: AcmeClient): Promise<Obtained>;
   /** A name of its own and a responder at its own address. */
   target(manners?: Manners): Promise<{ name: string; address: string; responder: Responder }>;
 }
 
-export async function openBench({ server, names, zone, addresses, address6 }: Lists): Promise<Bench> {
-  const [shared = "", deaf = "", ...free] = addresses;
+export async function openBench({ server, names, zone, addresses, address6, mesh }: Lists): Promise<Bench> {
+  const [shared = "", deaf = "", ...left] = addresses;
   const { lab, from } = server;
   const responder = await openResponder(lab, from, shared);
   const opened = [responder];
@@ -49,8 +61,15 @@ export async function openBench({ server, names, zone, addresses, address6 }: Li
     names.set(name, [address]);
     return name;
   };
+  const free = () => {
+    const address = left.pop();
+    if (address === undefined) throw new TypeError("no address of the client is left");
+    return { name: named(address), address };
+  };
   return {
     server,
+    mesh,
+    free,
     names,
     zone,
     key: await newRsaKey(),
@@ -66,11 +85,10 @@ export async function openBench({ server, names, zone, addresses, address6 }: Li
     name: () => named(shared),
     obtained: (client) => obtain(client, responder, named(shared)),
     target: async (manners) => {
-      const address = free.pop();
-      if (address === undefined) throw new TypeError("no address of the client is left");
+      const { name, address } = free();
       const own = await openResponder(lab, from, address, manners);
       opened.push(own);
-      return { name: named(address), address, responder: own };
+      return { name, address, responder: own };
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(opened.map((each) => each[Symbol.asyncDispose]()));

@@ -62,7 +62,7 @@ export async function openResponder(
     socket.on("error", () => {});
     const seen = emptyHandshake(socket);
     handshakes.push(seen);
-    if (!manners.mute) shake(socket, seen, responses, manners);
+    if (!manners.mute) socket.once("data", (hello: Buffer) => greet(socket, hello, seen, responses, manners));
   });
   await new Promise<void>((resolve, reject) => {
     server.on("error", reject);
@@ -87,6 +87,26 @@ function emptyHandshake(socket: Socket): Handshake {
   return seen;
 }
 
+/** The name as it stands in a ClientHello's ALPN extension (RFC 7301 section 3.1); no host name can hold a slash. */
+const OFFER = `\x0a${ACME_TLS}`;
+
+/* To one that does not ask for the protocol no challenge certificate is shown, and there is no other. */
+function greet(
+  socket: Socket,
+  hello: Buffer,
+  seen: Handshake,
+  responses: ReadonlyMap<string, Response>,
+  manners: Manners,
+): void {
+  if (!hello.includes(OFFER)) {
+    socket.destroy();
+    return;
+  }
+  socket.pause();
+  socket.unshift(hello);
+  shake(socket, seen, responses, manners);
+}
+
 /* A TLS socket of its own for each connection: the callbacks of a server's do not say whose they are. */
 function shake(
   socket: Socket,
@@ -100,10 +120,8 @@ function shake(
     SNICallback: (servername, done) => {
       seen.sni = servername;
       const found = responses.get(servername.toLowerCase());
-      done(
-        found ? null : new Error(`no challenge of ${servername} is pending`),
-        found && createSecureContext(found),
-      );
+      // Without a context of its own the handshake ends in an alert: there is no certificate.
+      done(null, found && createSecureContext(found));
     },
     ...(highest ? { minVersion: "TLSv1" as const, maxVersion: highest, ciphers: "DEFAULT@SECLEVEL=0" } : {}),
   });
@@ -111,7 +129,10 @@ function shake(
     seen.version = tls.getProtocol() ?? "";
     seen.selected = tls.alpnProtocol || "";
   });
-  tls.on("data", (chunk: Buffer) => (seen.bytes += chunk.length));
+  tls.on("data", (chunk: Buffer) => {
+    seen.bytes += chunk.length;
+    tls.destroy();
+  });
   tls.on("error", (error: NodeJS.ErrnoException) => (seen.end = error.code ?? error.message));
 }
 
