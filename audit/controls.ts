@@ -5,6 +5,7 @@ import { DNS_OUTSIDE_CONTROLS } from "./controls/dns-outside.ts";
 import { EDGE_CONTROLS } from "./controls/edge.ts";
 import { FIREWALL_CONTROLS } from "./controls/firewall.ts";
 import { PKI_CONTROLS } from "./controls/pki.ts";
+import { RENEWAL_CONTROLS } from "./controls/renewal.ts";
 import { ROUTING_CONTROLS } from "./controls/routing.ts";
 import { SEGMENTATION_CONTROLS } from "./controls/segmentation.ts";
 import { VERIFICATION_CONTROLS } from "./controls/verification.ts";
@@ -16,6 +17,7 @@ export const CONTROLS: readonly Control[] = [
   ...ROUTING_CONTROLS,
   ...SEGMENTATION_CONTROLS,
   ...PKI_CONTROLS,
+  ...RENEWAL_CONTROLS,
   ...VERIFICATION_CONTROLS,
   ...DNS_CONTROLS,
   ...DNS_OUTSIDE_CONTROLS,

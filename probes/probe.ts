@@ -114,4 +114,9 @@ interface ImpostorTrial {
 /** What the impostor shows; `right`: a certificate of Step-CA's for that very name. */
 export type ImpostorIdentity = "right" | "wrong-ca" | "expired" | "wrong-name" | "self-signed" | "plaintext";
 
-type Trial = RestartTrial | ImpostorTrial;
+/** Traefik's certificates made short enough to be renewed at once, while requests flow. */
+interface RenewalTrial {
+  readonly trial: "renewal";
+}
+
+type Trial = RestartTrial | ImpostorTrial | RenewalTrial;

@@ -85,6 +85,9 @@ function chainFacts(leaf: DetailedPeerCertificate) {
     serial: (leaf.serialNumber ?? "").toLowerCase(),
     notBefore: leaf.valid_from ?? "",
     notAfter: leaf.valid_to ?? "",
+    lifetimeSeconds: secondsBetween(Date.parse(leaf.valid_from), Date.parse(leaf.valid_to)),
+    /** From this handshake to the end of the leaf's life. */
+    remainingSeconds: secondsBetween(Date.now(), Date.parse(leaf.valid_to)),
     /** SHA-256 fingerprints, leaf first, the root last where it is known. */
     chain,
   };
@@ -92,4 +95,8 @@ function chainFacts(leaf: DetailedPeerCertificate) {
 
 function text(value: string | string[] | undefined): string {
   return Array.isArray(value) ? value.join(", ") : (value ?? "");
+}
+
+function secondsBetween(fromMs: number, toMs: number): number {
+  return Math.floor((toMs - fromMs) / 1000);
 }

@@ -105,13 +105,13 @@ function viewCheck(estate: Estate, seen: Observations, { guest }: AcmeClient, as
   });
 }
 
-interface Endpoint {
+export interface Endpoint {
   readonly title: string;
   readonly probe: TlsProbe;
 }
 
 /** Every internal TLS endpoint: Traefik under each name, each https backend, Step-CA's API. */
-function endpoints(estate: Estate): Endpoint[] {
+export function endpoints(estate: Estate): Endpoint[] {
   const mesh = guestOf(estate, "mesh").id;
   const ca = guestOf(estate, "ca").address;
   const { dnsName, port } = estate.ca;
