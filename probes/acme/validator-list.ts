@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { BOUND } from "../../lab/waits.ts";
+import { BOUND, readBack } from "../../lab/waits.ts";
 import type { Bench } from "./bench.ts";
 import {
   ACME_IDENTIFIER,
@@ -179,8 +179,11 @@ export const VALIDATOR_ROWS: Rows = {
       () => "the connection breaks",
     );
     const waitedMs = performance.now() - started;
-    const seen = await client.authorization(at.order.object);
-    const [challenge] = seen.challenges ?? [];
+    const told = async () => {
+      const [challenge] = (await client.authorization(at.order.object)).challenges ?? [];
+      return challenge?.error ? challenge : undefined;
+    };
+    const challenge = await readBack(told, BOUND.exchangeMs);
     const bounded =
       waitedMs < BOUND.acmeSilenceMs ? `within ${BOUND.acmeSilenceMs / 1_000} s` : "not in time";
     return `${how} ${bounded}, challenge ${challenge ? words(challenge) : "absent"}, ${responder.handshakes.length} connections`;
