@@ -100,8 +100,7 @@ function publicConfig(estate: Estate, folder: string): string {
   zone "${dns.externalZone}" { type primary; file "external.zone"; };
 };
 `;
-  return `${options(folder, [PUBLIC_DNS_ADDRESS, ...dns.upstreamServers])}
-logging { channel asked { file "${folder}/queries.log"; print-time yes; }; category queries { asked; }; };
+  return `${options(folder, [PUBLIC_DNS_ADDRESS, ...dns.upstreamServers], "querylog yes;")}
 ${upstreams ? upstreamView : ""}view "public" {
   match-clients { any; };
   recursion no;
@@ -112,7 +111,7 @@ ${upstreams ? upstreamView : ""}view "public" {
 }
 
 /* DNSSEC validation is off: the zones are unsigned and the lab has no root to start from. */
-function options(folder: string, listen: readonly string[]): string {
+function options(folder: string, listen: readonly string[], more = ""): string {
   return `options {
   directory "${folder}";
   pid-file "${folder}/named.pid";
@@ -124,7 +123,7 @@ function options(folder: string, listen: readonly string[]): string {
   allow-transfer { none; };
   allow-query { any; };
   minimal-any yes; minimal-responses yes;
-  dnssec-validation no; notify no; empty-zones-enable no;
+  dnssec-validation no; notify no; empty-zones-enable no;${more === "" ? "" : ` ${more}`}
 };
 controls { };`;
 }

@@ -24,11 +24,11 @@ export function boundTcp(lab: Lab, namespace: string, address: string, port: num
   });
 }
 
-/** A UDP socket in a namespace of the lab. */
-export function openUdp(lab: Lab, namespace: string): UdpSocket {
+/** A UDP socket in a namespace of the lab; `port` is its own, left out: one that the kernel gives. */
+export function openUdp(lab: Lab, namespace: string, port = 0): UdpSocket {
   const fd = within(lab, namespace, () => {
     const made = socket(AF_INET, SOCK_DGRAM, 0);
-    bindInet(made, "0.0.0.0", 0);
+    bindInet(made, "0.0.0.0", port);
     return made;
   });
   const udp = createSocket("udp4");

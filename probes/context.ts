@@ -15,6 +15,10 @@ export interface ProbeContext {
   readonly traefikApiPort: number;
   /** The live files that say whom a server trusts. */
   readonly trustFiles: readonly string[];
+  /** The name servers whose whole zones are read. */
+  readonly nameServers: readonly NameServer[];
+  /** Where the upstream resolvers log each query. */
+  readonly upstreamLog: string;
   /** Folder of the run, for screenshots; a path of this process. */
   readonly folder: string;
   /** Reads the live rules back and compares them with the compiled declaration. */
@@ -23,6 +27,14 @@ export interface ProbeContext {
   readonly convergeAgain?: () => Promise<Pick<ServiceObservation, "outcome" | "answer" | "facts">>;
   /** Does a trial; absent where the lab is not one to be disturbed. */
   readonly attempt?: (probe: TrialProbe) => Promise<TrialAnswer>;
+}
+
+/** A BIND of the lab: its configuration, the folder that it works in, and its log. */
+export interface NameServer {
+  readonly place: string;
+  readonly config: string;
+  readonly folder: string;
+  readonly log: string;
 }
 
 /** What came of a trial; what it was done to, and what was done. */

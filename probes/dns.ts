@@ -1,10 +1,10 @@
-import { randomInt } from "node:crypto";
 import * as dnsPacket from "dns-packet";
 import type { Lab } from "../lab/lab.ts";
-import { connectTcp, openUdp } from "../lab/socket.ts";
-import { BOUND } from "../lab/waits.ts";
+import { type Asked, exchangeDns } from "./dns-exchange.ts";
+import { decodeReply, type Said, unsaid, valueWords } from "./dns-message.ts";
+import type { DnsReply } from "./dns-reply.ts";
 import type { ServiceObservation } from "./observation.ts";
-import type { DnsProbe } from "./probe.ts";
+import type { DnsProbe, QuestionsProbe } from "./probe.ts";
 
 /** One question by UDP or TCP (RFC 1035 section 4.2), recursion desired; the whole answer, every section, as facts. */
 export async function observeDns(lab: Lab, probe: DnsProbe): Promise<ServiceObservation> {
@@ -16,11 +16,8 @@ export async function observeDns(lab: Lab, probe: DnsProbe): Promise<ServiceObse
     to: `${server}:53`,
     request: `${type} ${name} over ${transport}`,
   } as const;
-  const question = query(name, type);
-  const reply =
-    transport === "udp"
-      ? await askAgain(lab, from, server, question)
-      : await askTcp(lab, from, server, question);
+  const [asked] = await exchangeDns({ lab, from, server }, [{ id, transport, name, type }]);
+  const reply = asked?.reply ?? "not asked";
   if (typeof reply === "string") return { ...common, outcome: "silent", answer: reply, facts: {} };
   try {
     const facts = factsOf(dnsPacket.decode(reply));
@@ -28,15 +25,6 @@ export async function observeDns(lab: Lab, probe: DnsProbe): Promise<ServiceObse
   } catch (error) {
     return { ...common, outcome: "unknown", answer: "undecodable", reason: String(error), facts: {} };
   }
-}
-
-function query(name: string, type: string): Buffer {
-  return dnsPacket.encode({
-    type: "query",
-    id: randomInt(65_536),
-    flags: dnsPacket.RECURSION_DESIRED,
-    questions: [{ type: type as dnsPacket.RecordType, class: "IN", name }],
-  });
 }
 
 function factsOf(packet: dnsPacket.DecodedPacket) {
@@ -53,85 +41,55 @@ function factsOf(packet: dnsPacket.DecodedPacket) {
 
 function line(answer: dnsPacket.Answer): string {
   const value = "data" in answer ? answer.data : "";
-  return `${answer.name} ${answer.type} ${text(value)}`.trim();
-}
-
-/** A record's data as words: the strings of a TXT, the fields of an SRV or SOA. */
-function text(value: unknown): string {
-  if (Buffer.isBuffer(value)) return value.toString();
-  if (Array.isArray(value)) return value.map(text).join(" ");
-  if (typeof value === "object" && value !== null) return Object.values(value).map(text).join(" ");
-  return String(value);
+  return `${answer.name} ${answer.type} ${valueWords(value, answer.type)}`.trim();
 }
 
 function inWords({ rcode, answers }: ReturnType<typeof factsOf>): string {
   return `${rcode}${answers.length ? `: ${answers.join("; ")}` : ", no answer record"}`;
 }
 
-/** As a resolver does (RFC 1035 section 4.2.1): a datagram that got no answer is sent again. */
-async function askAgain(lab: Lab, from: string, server: string, question: Buffer): Promise<Reply> {
-  for (let left = UDP_TRIES - 1; left > 0; left--) {
-    const reply = await askUdp(lab, from, server, question);
-    if (typeof reply !== "string") return reply;
+/**
+ * Many questions at once; facts `replies`, a `DnsReply` in JSON for each kind of reply, with the ids of all questions that
+ * had it. Silent where none was answered.
+ */
+export async function observeQuestions(lab: Lab, probe: QuestionsProbe): Promise<ServiceObservation> {
+  const { id, from, server, questions } = probe;
+  const replies = repliesTo(await exchangeDns({ lab, from, server }, questions));
+  return {
+    kind: "dns",
+    id,
+    from,
+    to: `${server}:53`,
+    request: `${questions.length} questions`,
+    outcome: replies.some(({ outcome }) => outcome === "answered") ? "answered" : "silent",
+    answer: counted(replies),
+    facts: { replies: replies.map((reply) => JSON.stringify(reply)) },
+  };
+}
+
+/** Equal replies as one, in the order of the first question of each. */
+export function repliesTo(all: readonly Asked[]): DnsReply[] {
+  const groups = new Map<string, { said: Said; of: Asked[] }>();
+  for (const asked of all) {
+    const { reply = "not asked", message } = asked;
+    const said = typeof reply === "string" ? unsaid("silent", reply) : decodeReply(reply, message);
+    const key = JSON.stringify(said);
+    const group = groups.get(key) ?? { said, of: [] };
+    group.of.push(asked);
+    groups.set(key, group);
   }
-  return askUdp(lab, from, server, question);
+  return [...groups.values()].map(({ said, of }) => ({
+    asked: of.map(({ question }) => question.id),
+    micros: of.map(({ micros }) => micros),
+    ...said,
+  }));
 }
 
-const UDP_TRIES = 3;
-
-/** Whether it is a DNS message at all and of the question's id (RFC 1035 section 4.1.1). */
-function answers(message: Buffer, question: Buffer): boolean {
-  const HEADER_BYTES = 12;
-  return message.length >= HEADER_BYTES && message.readUInt16BE(0) === question.readUInt16BE(0);
-}
-
-/** The reply, or why there is none. */
-type Reply = Buffer | string;
-
-function askUdp(lab: Lab, from: string, server: string, question: Buffer): Promise<Reply> {
-  return new Promise((resolve) => {
-    const udp = openUdp(lab, from);
-    const end = (reply: Reply) => {
-      clearTimeout(timer);
-      udp.close();
-      resolve(reply);
-    };
-    const timer = setTimeout(
-      () => end(`no answer within ${BOUND.datagramMs} ms, ${UDP_TRIES} times`),
-      BOUND.datagramMs,
-    );
-    udp.on("error", (error) => end(error.message));
-    udp.on("message", (message, peer) => {
-      if (peer.address === server && peer.port === 53 && answers(message, question)) end(message);
-    });
-    udp.send(question, 53, server, (error) => error && end(error.message));
-  });
-}
-
-function askTcp(lab: Lab, from: string, server: string, question: Buffer): Promise<Reply> {
-  return new Promise((resolve) => {
-    const tcp = connectTcp(lab, from, server, 53);
-    let received = Buffer.alloc(0);
-    const end = (reply: Reply) => {
-      clearTimeout(timer);
-      tcp.destroy();
-      resolve(reply);
-    };
-    const timer = setTimeout(() => end(silence()), BOUND.connectMs);
-    tcp.on("error", (error) => end(error.message));
-    tcp.on("close", () => end("closed without a whole reply"));
-    tcp.on("data", (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk]);
-      if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
-      const message = received.subarray(2, 2 + received.readUInt16BE(0));
-      end(answers(message, question) ? message : "an answer to another question");
-    });
-    const length = Buffer.alloc(2);
-    length.writeUInt16BE(question.length);
-    tcp.write(Buffer.concat([length, question]));
-  });
-}
-
-function silence(): string {
-  return `no answer within ${BOUND.connectMs} ms`;
+function counted(replies: readonly DnsReply[]): string {
+  const counts = new Map<string, number>();
+  for (const { outcome, rcode, asked } of replies) {
+    const word = outcome === "answered" ? rcode : outcome;
+    counts.set(word, (counts.get(word) ?? 0) + asked.length);
+  }
+  return [...counts].map(([word, count]) => `${count} ${word}`).join(", ");
 }

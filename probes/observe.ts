@@ -1,6 +1,7 @@
 import { observeBrowser } from "./browser.ts";
 import type { ProbeContext } from "./context.ts";
-import { observeDns } from "./dns.ts";
+import { observeDns, observeQuestions } from "./dns.ts";
+import { observeUpstream } from "./dns-upstream.ts";
 import { observeHttp } from "./http.ts";
 import type { FlowKey } from "./flow-key.ts";
 import type { FlowTrace, Observation, PacketObservation } from "./observation.ts";
@@ -83,6 +84,10 @@ export class Prober {
         return observeTcp(lab, probe);
       case "dns":
         return observeDns(lab, probe);
+      case "questions":
+        return observeQuestions(lab, probe);
+      case "upstream":
+        return observeUpstream(this.#context, probe);
       case "http":
         return observeHttp(this.#context, probe);
       case "tls":

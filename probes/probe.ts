@@ -5,6 +5,8 @@ export type Probe =
   | PacketProbe
   | TcpProbe
   | DnsProbe
+  | QuestionsProbe
+  | UpstreamProbe
   | HttpProbe
   | TlsProbe
   | BrowserProbe
@@ -50,6 +52,48 @@ export interface DnsProbe extends Common {
   readonly type: string;
 }
 
+/** One DNS question of many. */
+export interface DnsQuestion {
+  /** Names it among those of its probe. */
+  readonly id: string;
+  readonly transport: "udp" | "tcp";
+  readonly name: string;
+  /** A mnemonic of dns-packet, or `UNKNOWN_65280`. */
+  readonly type: string;
+  /** `CH`, `HS`, `ANY`; left out: IN. */
+  readonly class?: string;
+  /** Left out: 0, QUERY. */
+  readonly opcode?: number;
+  /** Left out: recursion desired. */
+  readonly flags?: readonly ("rd" | "ad" | "cd")[];
+  /** An OPT record, RFC 6891; `flags` are its 16 bits, an option's data is hex. */
+  readonly edns?: {
+    readonly version?: number;
+    readonly size?: number;
+    readonly flags?: number;
+    readonly options?: readonly { readonly code: number; readonly hex: string }[];
+  };
+  /** The source port; left out: one that the kernel gives. Of udp alone. */
+  readonly sport?: number;
+  /** The message behind its id, in hex, where no encoder gives it; the rest then only says what it is. */
+  readonly bytes?: string;
+}
+
+/** Many questions to one server, side by side: one observation holds all replies. */
+export interface QuestionsProbe extends Common {
+  readonly kind: "questions";
+  readonly server: string;
+  readonly questions: readonly DnsQuestion[];
+}
+
+/** What of these questions reaches the lab's upstream, and that a name of `foreignZone`, made for this once, does. */
+export interface UpstreamProbe extends Common {
+  readonly kind: "upstream";
+  readonly server: string;
+  readonly questions: readonly DnsQuestion[];
+  readonly foreignZone: string;
+}
+
 /** Which roots a client trusts: the throwaway public CA's, or Step-CA's. */
 export type Roots = "public" | "internal";
 
@@ -88,6 +132,7 @@ export interface RecordProbe extends Common {
     | "traefik-routers"
     | "trust-stores"
     | "live-rules"
+    | "zones"
     | "second-converge";
 }
 

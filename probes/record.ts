@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { type Lab, outside } from "../lab/lab.ts";
 import { caOrders } from "./ca-log.ts";
 import type { ProbeContext } from "./context.ts";
+import { zoneContents } from "./dns-zones.ts";
 import type { ServiceObservation } from "./observation.ts";
 import type { RecordProbe } from "./probe.ts";
 import { traefikCertificates, traefikRouters } from "./traefik.ts";
@@ -20,6 +21,8 @@ export async function observeRecord(context: ProbeContext, probe: RecordProbe): 
       return trustStores(context, probe);
     case "live-rules":
       return liveRules(context, probe);
+    case "zones":
+      return zoneContents(context, probe);
     case "second-converge":
       return secondConverge(context, probe);
   }
