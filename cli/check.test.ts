@@ -36,7 +36,7 @@ test("a violation: exit 1, the rule, the remedy and a packet; the patch mends it
   for (const { status } of [text, sarif, json, patch]) assert.equal(status, 1);
   assert.match(
     text.stdout,
-    /:164:11: violation EDGE-002: wan reaches qdrant \(guest 802\) with tcp 6333, let in by rule .*\n {4}Narrow .*\n {4}for example tcp 203\.0\.113\.10:40000 > 10\.0\.0\.142:6333\n/,
+    /:173:11: violation EDGE-002: wan reaches qdrant \(guest 802\) with tcp 6333, let in by rule .*\n {4}Narrow .*\n {4}for example tcp 203\.0\.113\.10:40000 > 10\.0\.0\.142:6333\n/,
   );
   assert.match(text.stdout, /^violated \(1\) EDGE-002: /m);
   const { runs } = JSON.parse(sarif.stdout) as { runs: { results: { ruleId: string }[] }[] };

@@ -106,7 +106,7 @@ test("revisions in every spelling say the same, and nothing is written", async (
   );
   for (const { status, stdout, stderr } of results) {
     assert.deepEqual([status, stderr], [1, ""]);
-    assert.match(stdout, /^ {2}everywhere \(10 places\) -> 102 \(Traefik\)\n {4}tcp 8080, IPv6 too$/m);
+    assert.match(stdout, /^ {2}everywhere \(11 places\) -> 102 \(Traefik\)\n {4}tcp 8080, IPv6 too$/m);
   }
   assert.match(
     results[0]?.stdout ?? "",
@@ -210,7 +210,7 @@ test("what git is told by its environment runs and writes nothing", async () => 
 });
 
 const GOVERNED = { owner: "net", reason: "the new console", ticket: "NET-7", expires: "2999-01-01" };
-const SENDERS = ["wan", "lan", "host", "101", "103", "801", "802", "901", "1001", "1002"];
+const SENDERS = ["wan", "lan", "host", "101", "103", "801", "802", "803", "901", "1001", "1002"];
 const approve = (change: object = {}) =>
   JSON.stringify({
     approvals: [{ from: SENDERS, to: "102", flows: ["tcp 8080, IPv6 too"], ...GOVERNED, ...change }],
@@ -319,7 +319,7 @@ test("JSON and SARIF hold what text does, SARIF by its schema, and no form holds
       witness: { base: { verdict: string }; head: { verdict: string } };
     }[];
   };
-  assert.equal(unapproved, 10);
+  assert.equal(unapproved, 11);
   for (const { kind, to, flows, witness } of changes)
     assert.deepEqual(
       [kind, to, flows, witness.base.verdict, witness.head.verdict],
