@@ -144,6 +144,8 @@ interface RestartTrial {
   readonly trial: "restart";
   /** As the converge calls it: `nginx`, `step-ca`. */
   readonly service: string;
+  /** Ended too, and away until the first is back. */
+  readonly without?: string;
 }
 
 /** A server of ours where the true one listens, and one request on its way there. */

@@ -46,8 +46,11 @@ const idempotent: Control = {
   disturbs: true,
   sampled: () =>
     "plan, rules, files, processes, certificate serials and the requests through the edge; the other probes are not run a second time",
-  probes: () => [AGAIN, ...RESTARTS],
-  judge: (_estate, seen) => [...unchanged(seen), ...RESTARTS.map((probe) => restartCheck(seen, probe))],
+  probes: () => [AGAIN, ...RESTARTS.map(restartOf)],
+  judge: (estate, seen) => [
+    ...unchanged(seen),
+    ...RESTARTS.map((each) => restartCheck(seen, each, isRouted(estate))),
+  ],
 };
 
 function unchanged(seen: Observations): Check[] {
@@ -73,49 +76,65 @@ function unchanged(seen: Observations): Check[] {
   });
 }
 
-/** Servers, and whether the network answers while one of them is away: none but they is then started anew. */
-const SERVERS = [
-  ["dns", true],
-  ["public-dns", true],
-  ["step-ca", true],
-  ["nginx", false],
-  ["traefik", false],
-  ["backends", false],
-] as const;
+interface Restart {
+  readonly service: string;
+  /** While it is away no request fails: it is asked at other times. */
+  readonly isAside?: true;
+  readonly without?: string;
+}
 
-const RESTARTS = SERVERS.map(
-  ([service]): TrialProbe => ({
-    kind: "trial",
-    id: `trial restart ${service}`,
-    from: "phx",
-    trial: "restart",
-    service,
-  }),
-);
+/** The last one also holds what Traefik does at its start while Step-CA is down: it serves what it has. */
+const RESTARTS: readonly Restart[] = [
+  { service: "dns", isAside: true },
+  { service: "public-dns", isAside: true },
+  { service: "step-ca", isAside: true },
+  { service: "nginx" },
+  { service: "traefik" },
+  { service: "backends" },
+  { service: "traefik", without: "step-ca" },
+];
 
-function restartCheck(seen: Observations, { id, ...probe }: TrialProbe): Check {
-  const { facts, answer, outcome } = seen.service(id);
-  const [service, isAside] = SERVERS.find(
-    ([name]) => probe.trial === "restart" && name === probe.service,
-  ) ?? ["", false];
+function restartOf({ service, without }: Restart): TrialProbe {
+  const id = `trial restart ${service}${without === undefined ? "" : ` without ${without}`}`;
+  const common = { kind: "trial", id, from: "phx", trial: "restart", service } as const;
+  return without === undefined ? common : { ...common, without };
+}
+
+/** Whether there is a public name that a request can be sent to. */
+function isRouted({ publicNames, routes }: Estate): boolean {
+  return publicNames.some(({ internal }) => routes.some(({ hostname }) => hostname === internal));
+}
+
+function restartCheck(seen: Observations, restart: Restart, sends: boolean): Check {
+  const { id, facts, answer, outcome } = seen.service(restartOf(restart).id);
+  const { service, isAside, without } = restart;
   const lines = (fact: string) => (Array.isArray(facts[fact]) ? facts[fact] : undefined);
-  const others = lines("steps")?.filter((step) => step !== `replace service ${service}`) ?? [];
+  const started = [service, without].map((name) => `replace service ${name}`);
+  const others = lines("steps")?.filter((step) => !started.includes(step)) ?? [];
   const wrong = [
+    ...(facts["notReady"] ? [notReady(String(facts["notReady"]), lines("stands") ?? [])] : []),
     ...others.map((step) => `the converge also did: ${step}`),
     ...(lines("serials") ?? []).map((line) => `certificate ${line}`),
     ...(lines("failedAfter") ?? []).map((line) => `once it was back ${line}`),
     ...(isAside ? (lines("failed") ?? []).map((line) => `while it was away ${line}`) : []),
   ];
-  const isTold = lines("serials") !== undefined && Number(facts.askedAfter) > 0;
+  const isTold =
+    wrong.length > 0 || (lines("serials") !== undefined && (!sends || Number(facts["askedAfter"]) > 0));
+  const away = without === undefined ? "" : ` while ${without} is down`;
   return serviceCheck(isTold ? outcome : "unknown", isTold && wrong.length === 0, {
-    title: `${service} ended and started anew: the network is as before`,
-    expected: `that server alone started, no certificate changed, no request failed ${isAside ? "at all" : "once it was back"}`,
+    title: `${service} ended and started anew${away}: the network is as before`,
+    expected: `nothing else started, no certificate changed, no request failed ${isAside ? "at all" : "once it was back"}`,
     observed: answer,
     reason: wrong.length
-      ? `after a restart of ${service}: ${wrong.join("; ")}`
+      ? `after a restart of ${service}${away}: ${wrong.join("; ")}`
       : `it could not be told: ${answer}`,
     evidence: [id],
   });
+}
+
+/** The server's own words, and the CA's of what was ordered: Traefik's log is silent on an order that waits. */
+function notReady(words: string, stands: readonly string[]): string {
+  return `${words}; Step-CA's record: ${stands.join("; ") || "no order"}`;
 }
 
 export const CONFIGURATION_CONTROLS: readonly Control[] = [filesValid, idempotent];

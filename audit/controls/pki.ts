@@ -84,10 +84,17 @@ function orderCheck(estate: Estate, seen: Observations, route: Route): Check {
     observed: line ?? `serial ${serial || "none"} is not in the CA's record`,
     reason: line
       ? `the CA's record says: ${line}`
-      : `the certificate that Traefik shows for ${route.hostname} (${shown.answer}) is not in the CA's record`,
+      : `the certificate that Traefik shows for ${route.hostname} (${shown.answer}) is not in the CA's record; ${orderState(record.facts, route.hostname)}`,
     declared: declaredAt(estate, route.position),
     evidence: [shown.id, record.id],
   });
+}
+
+/** How the CA's last order of a name stands. Traefik repeats none that failed, and its log says nothing of one that waits. */
+function orderState({ stands }: ReturnType<Observations["service"]>["facts"], hostname: string): string {
+  const state = Array.isArray(stands) ? stands.find((line) => line.startsWith(`${hostname}: `)) : undefined;
+  if (state?.includes(": order valid")) return state;
+  return `${state ?? `${hostname}: the CA has no order of it`}. Traefik orders again only when its configuration changes or it starts`;
 }
 
 function viewCheck(estate: Estate, seen: Observations, { guest }: AcmeClient, asked: CertifiedName): Check {

@@ -20,11 +20,14 @@ const renewed: Control = {
   id: "PKI-005",
   disturbs: true,
   waits: "Traefik's renewals, which it looks for once a minute",
-  probes: (estate) => [...endpoints(estate).map(({ probe }) => probe), TRIAL],
+  probes: (estate) => [
+    ...endpoints(estate).map(({ probe }) => probe),
+    ...(estate.routes.length ? [TRIAL] : []),
+  ],
   judge: (estate, seen) => [
     ...endpoints(estate).map((endpoint) => lifetimeCheck(seen, endpoint)),
     ...estate.routes.map((route) => renewalCheck(estate, seen, route)),
-    flowCheck(seen),
+    ...(estate.routes.length ? [flowCheck(seen)] : []),
   ],
 };
 
