@@ -1,3 +1,5 @@
+import { observeObtain } from "./acme/observe-obtain.ts";
+import { observeOrders } from "./acme/observe-orders.ts";
 import { observeBrowser } from "./browser.ts";
 import type { ProbeContext } from "./context.ts";
 import { observeDns, observeQuestions } from "./dns.ts";
@@ -94,6 +96,10 @@ export class Prober {
         return observeTls(this.#context, probe);
       case "browser":
         return observeBrowser(this.#context, probe);
+      case "acme":
+        return observeObtain(this.#context, probe);
+      case "orders":
+        return observeOrders(this.#context, probe);
       case "record":
         return observeRecord(this.#context, probe);
       case "trial":

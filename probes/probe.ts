@@ -1,3 +1,4 @@
+import type { AcmeProbe, OrdersProbe } from "./acme/probe.ts";
 import type { FlowKey } from "./flow-key.ts";
 
 /** What to do, as data: a probe knows no expectation. `id` names it: equal probes have equal ids. */
@@ -11,6 +12,8 @@ export type Probe =
   | TlsProbe
   | BrowserProbe
   | RecordProbe
+  | AcmeProbe
+  | OrdersProbe
   | TrialProbe;
 
 interface Common {
@@ -131,6 +134,8 @@ export interface RecordProbe extends Common {
     | "traefik-certificates"
     | "traefik-routers"
     | "trust-stores"
+    | "ca-roots"
+    | "ip6-state"
     | "live-rules"
     | "zones"
     | "second-converge";

@@ -5,8 +5,9 @@ import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
 import { denialCheck, isByRule } from "../packets.ts";
-import { connection, sampleWords, sweepsTo } from "../sweep.ts";
+import { connection, sweepsTo } from "../sweep.ts";
 import { serviceCheck } from "../check.ts";
+import { ACME_CONTROLS, obtainChecks, obtainProbes } from "./acme.ts";
 
 function handshake(from: string, address: string, port: number, servername: string): TlsProbe {
   const id = `tls ${from} > ${address}:${port} ${servername}`;
@@ -45,10 +46,12 @@ const byAcme: Control = {
     ORDERS,
     ...estate.routes.map((route) => served(estate, route)),
     ...certified(estate).map(({ name }) => casAnswer(estate, name)),
+    ...obtainProbes(estate),
   ],
   judge: (estate, seen) => [
     ...estate.routes.flatMap((route) => [chainCheck(estate, seen, route), orderCheck(estate, seen, route)]),
     ...certified(estate).map(({ client, name }) => viewCheck(estate, seen, client, name)),
+    ...obtainChecks(estate, seen),
   ],
 };
 
@@ -179,9 +182,9 @@ function caTwin(estate: Estate): TcpProbe {
   return connection(estate, guestOf(estate, "mesh").id, guestOf(estate, "ca").id, estate.ca.port);
 }
 
+/** The statement speaks of the API's port, which every place is asked for. */
 const declaredClients: Control = {
   id: "PKI-004",
-  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(sweepsToCa(estate))),
   probes: (estate) => [...sweepsToCa(estate), caTwin(estate)],
   judge: (estate, seen) => {
     const { id: ca, name } = guestOf(estate, "ca");
@@ -198,4 +201,4 @@ const declaredClients: Control = {
   },
 };
 
-export const PKI_CONTROLS: readonly Control[] = [byAcme, onlyCa, declaredClients];
+export const PKI_CONTROLS: readonly Control[] = [byAcme, onlyCa, ...ACME_CONTROLS, declaredClients];

@@ -43,7 +43,7 @@ export interface Bench extends AsyncDisposable {
   readonly responder: Responder;
   readonly mesh: Mesh;
   /** A name of its own that resolves to an address of its own, where nobody listens. */
-  free(): { name: string; address: string };
+  readonly free: () => { name: string; address: string };
   /** A certificate of a name of its own, over TLS-ALPN-01. */
   obtained(client: AcmeClient): Promise<Obtained>;
   /** A name of its own and a responder at its own address. */

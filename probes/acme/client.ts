@@ -145,10 +145,15 @@ export class AcmeClient {
     return this.account;
   }
 
+  /** Gives the account up, RFC 8555 section 7.3.6. */
+  async retire(): Promise<void> {
+    jsonOf("deactivate", await this.post(this.account ?? "", { status: "deactivated" }), 200);
+  }
+
   /** An order for these DNS names; the refusal holds the server's answer. */
-  async order(names: readonly string[]): Promise<Created<Order>> {
+  async order(names: readonly string[], more: { readonly notAfter?: string } = {}): Promise<Created<Order>> {
     const identifiers = names.map((value) => ({ type: "dns", value }));
-    const answer = await this.post(this.url("new-order"), { identifiers });
+    const answer = await this.post(this.url("new-order"), { identifiers, ...more });
     const object = jsonOf<Order>("new-order", answer, 201);
     return { url: locationOf("new-order", answer), object };
   }

@@ -5,14 +5,7 @@ import {
   type RsaKey,
   signingRequest,
 } from "./certificate.ts";
-import {
-  type AcmeClient,
-  AcmeRefusal,
-  type Authorization,
-  type Challenge,
-  type Created,
-  type Order,
-} from "./client.ts";
+import type { AcmeClient, Authorization, Challenge, Created, Order } from "./client.ts";
 import type { Responder } from "./responder.ts";
 
 /** An order for one name and its challenge, not answered yet. */
@@ -32,8 +25,12 @@ export interface Obtained extends Pending {
 }
 
 /** Orders one name; its tls-alpn-01 challenge awaits an answer. @throws AcmeRefusal */
-export async function ordered(client: AcmeClient, name: string): Promise<Pending> {
-  const order = await client.order([name]);
+export async function ordered(
+  client: AcmeClient,
+  name: string,
+  more: { readonly notAfter?: string } = {},
+): Promise<Pending> {
+  const order = await client.order([name], more);
   const authorization = await client.authorization(order.object);
   const challenge = authorization.challenges?.find(({ type }) => type === "tls-alpn-01");
   if (!challenge) throw new Error(`no tls-alpn-01 among the challenges of ${name}`);
@@ -65,13 +62,4 @@ export async function obtain(client: AcmeClient, responder: Responder, name: str
     throw new Error(`the challenge of ${name} is ${status}: ${error?.detail ?? error?.type ?? "no reason"}`);
   const final = await client.finalize(pending.order.object, signingRequest(key, "", [name]));
   return { ...pending, final, chain: await client.certificate(final), key };
-}
-
-/** What a request ended in, in words: `400 malformed` of a refusal too. */
-export function refusalOf(error: unknown): string {
-  return error instanceof AcmeRefusal
-    ? error.message
-    : error instanceof Error
-      ? error.message
-      : String(error);
 }

@@ -16,7 +16,7 @@ interface Held {
   readonly name: string;
   readonly address: string;
   /** Lets the validation go on, and waits for what comes of it; the name's own certificate where one is served then. */
-  release(): Promise<string>;
+  readonly release: () => Promise<string>;
 }
 
 type Answers = Readonly<Record<string, string>>;
@@ -195,10 +195,7 @@ async function heldRelay({ server, mesh, free }: Bench): Promise<Relay> {
   };
 }
 
-const IDS = [
-  ...["R1", "R2-other-name", "R2-no-name", "R3-h2", "R3-http", "R3-no-alpn", "R4", "R5", "R6", "R7"],
-  ...["R8-tls-1.1", "R11"],
-];
+const IDS = "R1 R2-other-name R2-no-name R3-h2 R3-http R3-no-alpn R4 R5 R6 R7 R8-tls-1.1 R11".split(" ");
 
 export const RESPONDER_ROWS: Rows = {
   ...rowsOf("traefik", IDS, traefik),

@@ -19,6 +19,7 @@ const KINDS: Record<Observation["kind"], string> = {
   tls: "TLS handshakes",
   browser: "Browser",
   record: "Records of the servers",
+  acme: "ACME",
   trial: "Trials in a lab of their own",
 };
 
