@@ -1,9 +1,15 @@
 import type { Control } from "./control.ts";
 import { CONFIGURATION_CONTROLS } from "./controls/configuration.ts";
 import { DNS_CONTROLS } from "./controls/dns.ts";
+import { DNS_ACCESS_CONTROLS } from "./controls/dns-access.ts";
 import { DNS_OUTSIDE_CONTROLS } from "./controls/dns-outside.ts";
+import { DNS_UPSTREAM_CONTROLS } from "./controls/dns-upstream.ts";
 import { EDGE_CONTROLS } from "./controls/edge.ts";
+import { EGRESS_CONTROLS } from "./controls/egress.ts";
+import { FAMILY_CONTROLS } from "./controls/families.ts";
 import { FIREWALL_CONTROLS } from "./controls/firewall.ts";
+import { NARROW_CONTROLS } from "./controls/narrow.ts";
+import { ONLY_CA_CONTROLS } from "./controls/only-ca.ts";
 import { PKI_CONTROLS } from "./controls/pki.ts";
 import { RENEWAL_CONTROLS } from "./controls/renewal.ts";
 import { ROUTING_CONTROLS } from "./controls/routing.ts";
@@ -13,14 +19,20 @@ import { VERIFICATION_CONTROLS } from "./controls/verification.ts";
 /** Every control that this version probes, in the catalogue's order. */
 export const CONTROLS: readonly Control[] = [
   ...FIREWALL_CONTROLS,
+  ...NARROW_CONTROLS,
+  ...FAMILY_CONTROLS,
   ...EDGE_CONTROLS,
   ...ROUTING_CONTROLS,
   ...SEGMENTATION_CONTROLS,
+  ...EGRESS_CONTROLS,
   ...PKI_CONTROLS,
+  ...ONLY_CA_CONTROLS,
   ...RENEWAL_CONTROLS,
   ...VERIFICATION_CONTROLS,
   ...DNS_CONTROLS,
   ...DNS_OUTSIDE_CONTROLS,
+  ...DNS_UPSTREAM_CONTROLS,
+  ...DNS_ACCESS_CONTROLS,
   ...CONFIGURATION_CONTROLS,
 ];
 

@@ -1,118 +1,260 @@
-import { type DnsRecord, type Estate, guestOf, type Position } from "../../policy/estate.ts";
-import type { DnsProbe } from "../../probes/probe.ts";
-import { serviceCheck } from "../check.ts";
+import { type DnsRecord, type Estate, guestOf } from "../../policy/estate.ts";
+import { Answers, inWords } from "../dns-answers.ts";
+import { type Asked, faults, soaFaults } from "../dns-expectation.ts";
 import type { Control, Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
-import { ask, byName, outsiders, reverseName, TRANSPORTS } from "../questions.ts";
+import {
+  type Asker,
+  batch,
+  insiders,
+  mixedCase,
+  outsiders,
+  question,
+  reverseName,
+  TRANSPORTS,
+  UNDECLARED_LABEL,
+} from "../questions.ts";
+import { contentOf, type ViewContent, ZONES } from "../zone-content.ts";
+import { describe } from "../words.ts";
 
-/** A question, and the whole answer that the declaration gives: lines `NAME TYPE VALUE`, or that the name is unknown. */
-interface Asked {
-  readonly probe: DnsProbe;
-  readonly answers: readonly string[];
-  readonly rcode: "NOERROR" | "NXDOMAIN";
-  readonly position?: Position | undefined;
+/** A zone as one view gives it: records of one type under their names. */
+interface Zone {
+  readonly name: string;
+  readonly records: readonly {
+    readonly name: string;
+    readonly type: "A" | "PTR";
+    readonly value: string;
+    readonly from: DnsRecord;
+  }[];
 }
 
-/** A label that no estate declares: its absence shows that no wildcard answers. */
-const UNDECLARED_LABEL = "undeclared-7f3a";
+/** A view: who sees it, which content a server holds for it, and what should be in it. */
+interface View {
+  readonly askers: readonly (Asker & { readonly content: string })[];
+  readonly zones: readonly Zone[];
+}
 
-/** What one asker may learn of one server: each name by A over both transports and by AAAA, and an undeclared name. */
-function questions(
-  from: string,
-  server: string,
-  records: readonly DnsRecord[],
-  zones: readonly string[],
-): Asked[] {
-  const known = byName(records).flatMap(([name, each]): Asked[] => {
-    const answers = [...new Set(each.map(({ address }) => `${name} A ${address}`))].sort();
-    const common = { rcode: "NOERROR", position: each[0]?.position } as const;
+/** Types of which a name with an address has none, unknown ones too (RFC 3597): NODATA, not NXDOMAIN. */
+const ABSENT_TYPES = ["AAAA", "CNAME", "UNKNOWN_65", "UNKNOWN_65280"];
+
+/** What one asker may learn of a zone: each name, the apex, and names that nobody declares. */
+function questionsOf(zone: Zone): Asked[] {
+  const names = [...Map.groupBy(zone.records, ({ name }) => name)];
+  const known = names.flatMap(([name, each]): Asked[] => {
+    const type = each[0]?.type ?? "A";
+    const answers = [...new Set(each.map(({ value }) => `${name} ${type} ${value}`))].sort();
+    const common = { zone: zone.name, rcode: "NOERROR", position: each[0]?.from.position } as const;
     return [
-      ...TRANSPORTS.map((transport) => ({
-        ...common,
-        probe: ask(from, server, transport, "A", name),
-        answers,
-      })),
-      { ...common, probe: ask(from, server, "udp", "AAAA", name), answers: [] },
+      ...TRANSPORTS.map((transport) => ({ ...common, question: question(transport, type, name), answers })),
+      { ...common, question: question("udp", type, mixedCase(name), "0x20"), answers },
+      ...ABSENT_TYPES.map((absent) => ({ ...common, question: question("udp", absent, name), answers: [] })),
     ];
   });
-  const unknown = zones.map((zone): Asked => {
-    const probe = ask(from, server, "udp", "A", `${UNDECLARED_LABEL}.${zone}`);
-    return { probe, answers: [], rcode: "NXDOMAIN" };
-  });
-  return [...known, ...unknown];
+  const isDeclared = (name: string) => names.some(([each]) => each === name || each.endsWith(`.${name}`));
+  const apex = ["SOA", "NS"].flatMap((type) =>
+    TRANSPORTS.map((transport): Asked => {
+      const asked = question(transport, type, zone.name);
+      return { question: asked, answers: undefined, rcode: "NOERROR", zone: zone.name };
+    }),
+  );
+  const [[first] = [zone.name]] = names;
+  const unknown = [UNDECLARED_LABEL, `a.${UNDECLARED_LABEL}`, `_tcp.${UNDECLARED_LABEL}`].map(
+    (label) => `${label}.${zone.name}`,
+  );
+  const missing = [...unknown, `a.${first}`, `a.b.${first}`]
+    .filter((name) => !isDeclared(name))
+    .flatMap((name) =>
+      ["A", "AAAA"].map((type): Asked => {
+        const asked = question("udp", type, name);
+        return { question: asked, answers: [], rcode: "NXDOMAIN", zone: zone.name };
+      }),
+    );
+  return [...known, ...apex, ...missing];
 }
+
+const addressRecord = (record: DnsRecord) =>
+  ({ name: record.name, type: "A", value: record.address, from: record }) as const;
 
 /** Each public name is the gateway, whatever the record says: a record that says otherwise is an intent gap. */
-function externalQuestions(estate: Estate): Asked[] {
+function externalView(estate: Estate): View {
   const { address } = guestOf(estate, "gateway");
-  const records = estate.dns.external.map((record) => ({ ...record, address }));
-  return outsiders(estate).flatMap(({ from, server }) =>
-    questions(from, server, records, [estate.dns.externalZone]),
-  );
-}
-
-const externalView: Control = {
-  id: "DNS-001",
-  sampled: (estate) =>
-    `${externalQuestions(estate).length} questions; a record under a name that nobody declares is not looked for`,
-  probes: (estate) => externalQuestions(estate).map(({ probe }) => probe),
-  judge: (estate, seen) => externalQuestions(estate).map((asked) => answerCheck(estate, seen, asked)),
-};
-
-/** Inside: the node, and each guest but the CA, which has a view of its own. */
-function insiders(estate: Estate): string[] {
-  const ca = guestOf(estate, "ca").id;
-  return ["host", ...estate.guests.map(({ id }) => id).filter((id) => id !== ca)];
+  const records = estate.dns.external.map((record) => addressRecord({ ...record, address }));
+  const content: Readonly<Record<string, string>> = { wan: "internet/public", lan: "host/external" };
+  return {
+    askers: outsiders(estate).map((asker) => ({ ...asker, content: content[asker.from] ?? "" })),
+    zones: [{ name: estate.dns.externalZone, records }],
+  };
 }
 
 /** Both zones as insiders see them (a public name by its `ip_internal`, else its `ip_external`), and the reverse zone. */
-function internalQuestions(estate: Estate): Asked[] {
+function internalView(estate: Estate): View {
   const { internal, external, externalInside, internalZone, externalZone } = estate.dns;
   const inside = new Set(externalInside.map(({ name }) => name));
-  const records = [...internal, ...externalInside, ...external.filter(({ name }) => !inside.has(name))];
-  const server = estate.host.address;
-  return insiders(estate).flatMap((from) => [
-    ...questions(from, server, records, [internalZone, externalZone]),
-    ...reverse(from, server, internal),
-  ]);
+  const phoenix = [...externalInside, ...external.filter(({ name }) => !inside.has(name))];
+  const reverse = internal.map((record) => {
+    return { name: reverseName(record.address), type: "PTR", value: record.name, from: record } as const;
+  });
+  return {
+    askers: insiders(estate).map((asker) => ({ ...asker, content: "host/internal" })),
+    zones: [
+      { name: internalZone, records: internal.map(addressRecord) },
+      { name: externalZone, records: phoenix.map(addressRecord) },
+      { name: reverseZone(estate), records: reverse },
+    ],
+  };
 }
 
-function reverse(from: string, server: string, records: readonly DnsRecord[]): Asked[] {
-  return [...Map.groupBy(records, ({ address }) => address)].map(([address, each]): Asked => {
-    const name = reverseName(address);
-    const answers = [...new Set(each.map((record) => `${name} PTR ${record.name}`))].sort();
+/** The zone of the subnet's whole octets, RFC 1035 section 3.5. */
+function reverseZone({ host }: Estate): string {
+  const [base = "", prefix = "24"] = host.subnet.split("/");
+  const octets = base.split(".").slice(0, Math.min(3, Math.max(1, Math.floor(Number(prefix) / 8))));
+  return `${octets.reverse().join(".")}.in-addr.arpa`;
+}
+
+function control(
+  id: string,
+  viewOf: (estate: Estate) => View,
+  isForeign: (type: string) => boolean,
+): Control {
+  const probeOf = ({ zones }: View, asker: Asker) =>
+    batch(
+      "answers",
+      asker,
+      zones.flatMap(questionsOf).map((asked) => asked.question),
+    );
+  return {
+    id,
+    probes: (estate) => {
+      const view = viewOf(estate);
+      return [ZONES, ...view.askers.map((asker) => probeOf(view, asker))];
+    },
+    judge: (estate, seen) => {
+      const view = viewOf(estate);
+      const contents = [...new Set(view.askers.map(({ content }) => content))];
+      return [
+        ...view.askers.flatMap((asker) => {
+          const answers = new Answers(seen.service(probeOf(view, asker).id));
+          return view.zones.flatMap((zone) => zoneChecks(estate, asker, zone, answers));
+        }),
+        ...contents.map((content) => {
+          const asker = view.askers.find((each) => each.content === content);
+          const answers = new Answers(seen.service(asker ? probeOf(view, asker).id : ""));
+          return contentCheck(seen, content, view.zones, answers, isForeign);
+        }),
+      ];
+    },
+  };
+}
+
+/** A check a name, one for the apex, one for what nobody declares. */
+function zoneChecks(estate: Estate, asker: Asker, zone: Zone, answers: Answers): Check[] {
+  const groups = Map.groupBy(questionsOf(zone), titleOf);
+  return [...groups].map(([title, asked]): Check => {
+    const wrong = asked.flatMap((each) => {
+      const reply = answers.of(each.question.id);
+      const said = faults(each, reply);
+      const soa = each.question.type === "SOA" && said.length === 0 ? soaFaults(reply.answers[0] ?? "") : [];
+      return [...said, ...soa].map((fault) => ({ ...each, reply, fault }));
+    });
+    const replies = asked.map((each) => answers.of(each.question.id));
+    const [first] = wrong;
+    const position = asked[0]?.position;
+    const isUnknown = wrong.length > 0 && wrong.every(({ reply }) => reply.outcome === "unknown");
     return {
-      probe: ask(from, server, "udp", "PTR", name),
-      answers,
-      rcode: "NOERROR",
-      position: each[0]?.position,
+      title: `${title} from ${asker.from}`,
+      expected: expectedOf(asked),
+      observed: describe((first ? [first.reply] : replies).map(inWords)),
+      evidence: [answers.observation.id],
+      ...(position ? { declared: declaredAt(estate, position) } : {}),
+      ...(first
+        ? {
+            result: isUnknown ? "inconclusive" : "fail",
+            reason: `${asker.from} asked ${asker.server} for ${first.question.id}: ${first.fault}${wrong.length > 1 ? ` (and ${wrong.length - 1} faults more)` : ""}`,
+            ...(isUnknown ? {} : { disagreement: "converge fault" as const }),
+          }
+        : { result: "pass" }),
     };
   });
 }
 
-const internalView: Control = {
-  id: "DNS-002",
-  sampled: (estate) =>
-    `${internalQuestions(estate).length} questions; a record under a name that nobody declares is not looked for`,
-  probes: (estate) => internalQuestions(estate).map(({ probe }) => probe),
-  judge: (estate, seen) => internalQuestions(estate).map((asked) => answerCheck(estate, seen, asked)),
-};
-
-/** Exactly these records for the name, and nothing else in the answer. */
-function answerCheck(estate: Estate, seen: Observations, { probe, answers, rcode, position }: Asked): Check {
-  const { id, facts, answer, outcome } = seen.service(probe.id);
-  const given = Array.isArray(facts["answers"]) ? facts["answers"].toSorted() : [];
-  return serviceCheck(outcome, facts["rcode"] === rcode && given.join() === answers.join(), {
-    title: `${probe.type} ${probe.name} from ${probe.from} over ${probe.transport}`,
-    expected: answers.length
-      ? answers.map((line) => line.split(" ").slice(1).join(" ")).join(", ")
-      : `${rcode}, no record`,
-    observed: answer,
-    reason: `${probe.from} asked ${probe.server} for ${probe.type} ${probe.name} and got ${answer}`,
-    ...(position ? { declared: declaredAt(estate, position) } : {}),
-    evidence: [id],
-  });
+function titleOf({ question: { name }, rcode, answers, zone }: Asked): string {
+  if (rcode === "NXDOMAIN") return `names that nobody declares below ${zone}`;
+  return answers === undefined ? `the apex of ${zone}` : name.toLowerCase();
 }
 
-export const DNS_CONTROLS: readonly Control[] = [externalView, internalView];
+function expectedOf(asked: readonly Asked[]): string {
+  const [first] = asked;
+  if (first?.rcode === "NXDOMAIN") return "NXDOMAIN with the zone's SOA, by every type and at every depth";
+  if (first?.answers === undefined) return "one SOA and one NS, authoritative";
+  const values = first.answers.map((line) => line.split(" ").slice(1).join(" ")).join(", ");
+  return `${values}, same by UDP, TCP and in mixed case; no data of another type`;
+}
+
+/** The zones' whole content: what stands under a name that nobody would ask for is seen too. */
+function contentCheck(
+  seen: Observations,
+  view: string,
+  zones: readonly Zone[],
+  answers: Answers,
+  isForeign: (type: string) => boolean,
+): Check {
+  const content = contentOf(seen, view);
+  const common = {
+    title: `every record of ${view.replace("/", "'s view ")}`,
+    expected: "the declared names and no other, as the server has loaded them",
+    evidence: [ZONES.id, answers.observation.id],
+  };
+  if (typeof content === "string")
+    return { ...common, result: "inconclusive", observed: "not known", reason: content };
+  const notLive = zones.flatMap((zone) => serialFault(zone, content, answers));
+  const surplus = surplusOf(content, zones, isForeign);
+  const observed = `${content.records.length} records in ${content.zones.length} zones`;
+  const [extra] = surplus;
+  if (extra) {
+    const reason = `${view} also has ${extra}${surplus.length > 1 ? ` (and ${surplus.length - 1} records more)` : ""}, which no file declares`;
+    return { ...common, result: "fail", observed, reason, disagreement: "converge fault" };
+  }
+  const [reason] = notLive;
+  return reason
+    ? { ...common, result: "inconclusive", observed, reason }
+    : { ...common, result: "pass", observed };
+}
+
+/** Zones and records that the declaration does not give. */
+function surplusOf(
+  content: ViewContent,
+  zones: readonly Zone[],
+  isForeign: (type: string) => boolean,
+): string[] {
+  const known = new Map(zones.map((zone) => [zone.name, zone]));
+  const others = content.zones.filter(({ name }) => !known.has(name)).map(({ name }) => `the zone ${name}`);
+  const records = content.records.flatMap(({ name, type, value, text }) => {
+    const zone = [...zones]
+      .sort((a, b) => b.name.length - a.name.length)
+      .find((each) => name === each.name || name.endsWith(`.${each.name}`));
+    if (!zone || (name === zone.name && (type === "SOA" || type === "NS"))) return [];
+    const own = zone.records.filter((record) => record.name === name);
+    const isDeclared = own.some((record) => record.type === type && record.value === value);
+    return isDeclared || (own.length > 0 && !isForeign(type)) ? [] : [text];
+  });
+  return [...others, ...records];
+}
+
+/** That what was read is what the server answers from: the SOA's serial, asked live, is that of the file it loaded. */
+function serialFault(zone: Zone, { zones }: ViewContent, answers: Answers): string[] {
+  const loaded = zones.find(({ name }) => name === zone.name)?.serial;
+  const [live = ""] = answers.of(`SOA ${zone.name} udp`).answers;
+  const serial = live.split(" ").at(-5) ?? "none";
+  return serial === loaded
+    ? []
+    : [`${zone.name} is answered with serial ${serial}, and ${loaded ?? "none"} was loaded`];
+}
+
+/* Outside, a name's answer is its address: a record of a kind that gives none, under a declared name, is not its matter. */
+const ADDRESSING = new Set(["A", "AAAA", "CNAME", "DNAME", "NS", "HTTPS", "SVCB", "TYPE65", "TYPE64"]);
+
+export const DNS_CONTROLS: readonly Control[] = [
+  control("DNS-001", externalView, (type) => ADDRESSING.has(type)),
+  control("DNS-002", internalView, () => true),
+];
