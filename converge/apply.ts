@@ -315,9 +315,15 @@ async function startService(lab: Lab, service: Of<"service">, programs: Programs
     if (!isRunning(lab, daemon)) return "ended" as const;
     return (await isReady(lab, namespace, service.ready)) ? ("ready" as const) : undefined;
   };
-  const seen = await awaitReady(service.name, "to be ready", look, bound, words);
-  if (seen === "ready") return daemon;
-  throw new HarnessError("not-ready", { subject: service.name, expected: "to be ready", actual: words() });
+  try {
+    const seen = await awaitReady(service.name, "to be ready", look, bound, words);
+    if (seen === "ready") return daemon;
+    throw new HarnessError("not-ready", { subject: service.name, expected: "to be ready", actual: words() });
+  } catch (fault) {
+    // Nobody remembers it, and the next one finds its ports taken. In a lab that is gone there is none to end.
+    await endDaemon(lab, daemon).catch(() => {});
+    throw fault;
+  }
 }
 
 async function isReady(lab: Lab, namespace: string, ready: Readiness): Promise<boolean> {
