@@ -77,7 +77,7 @@ test(
   "the lab's init killed mid-probe: the harness is at fault, and no control is blamed",
   needsRoot,
   async () => {
-    const verify = phxProcess(["verify"]);
+    const verify = phxProcess(["verify", "--undisturbed"]);
     const folder = await runHolding(/^session\.json$/);
     const { lab } = JSON.parse(readFileSync(join(folder, "session.json"), "utf8")) as {
       lab: { initPid: number };
@@ -102,7 +102,7 @@ test(
       delete lxc.lxc_configs[802].firewall;
     });
     const known = runFolders();
-    const { status, stdout } = await phx(["verify", open.path]);
+    const { status, stdout } = await phx(["verify", open.path, "--undisturbed"]);
     assert.equal(status, 1);
     assert.match(stdout, /guest 802 .* is reached from wan, .*: give it a firewall section that is enabled/);
     const run = readRunOf(runFolders().find((folder) => !known.includes(folder)) ?? "");
@@ -186,6 +186,45 @@ test(
   },
 );
 
+test(
+  "--undisturbed: what disturbs is excluded with its reason, no lab is made for it, PARTIAL",
+  needsRoot,
+  async () => {
+    const known = runFolders();
+    const { status } = await phx(["verify", "--undisturbed", "--controls", "CFG"]);
+    assert.equal(status, 0);
+    const run = readRunOf(runFolders().find((folder) => !known.includes(folder)) ?? "");
+    const apart = run.controls.find(({ id }) => id === "CFG-003");
+    assert.deepEqual(
+      [apart?.scope, apart?.scopeReason],
+      ["excluded", "it disturbs: left out by --undisturbed"],
+    );
+    assert.deepEqual(
+      run.findings.map(({ control }) => control),
+      ["CFG-001"],
+    );
+    assert.equal(run.verdict.word, "PARTIAL");
+  },
+);
+
+test(
+  "a control in a lab of its own: its observations bear its id, and it says nothing of the first lab",
+  needsRoot,
+  async () => {
+    const known = runFolders();
+    const { status } = await phx(["verify", "--controls", "PKI-002,PKI-006,CFG-003"]);
+    assert.equal(status, 0);
+    const run = readRunOf(runFolders().find((folder) => !known.includes(folder)) ?? "");
+    const ids = run.observations.map(({ id }) => id);
+    assert.equal(new Set(ids).size, ids.length);
+    for (const { control, checks } of run.findings)
+      for (const id of checks.flatMap(({ evidence }) => evidence)) {
+        assert.equal(id.startsWith(`${control}: `), control !== "PKI-002", id);
+        assert.ok(ids.includes(id), id);
+      }
+  },
+);
+
 test("bad input: exit 2 with its place, and no run begins", async () => {
   const before = runFolders().length;
   using broken = estateFolder(({ lxc }) => {
@@ -196,6 +235,9 @@ test("bad input: exit 2 with its place, and no run begins", async () => {
   assert.match(stderr, /phoenix_lxc_configs\.json:\d+:\d+.*address-twice/);
   const unknown = await phx(["verify", "--controls", "EGDE"]);
   assert.equal(unknown.status, 2);
+  const nothing = await phx(["verify", "--undisturbed", "--controls", "PKI-005,CFG-003"]);
+  assert.equal(nothing.status, 2);
+  assert.match(nothing.stderr, /--controls PKI-005,CFG-003/);
   assert.match(unknown.stderr, /Did you mean EDGE\?/);
   assert.equal(runFolders().length, before);
 });
