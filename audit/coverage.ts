@@ -6,6 +6,7 @@ import { nodeOf } from "../policy/proxmox/node.ts";
 import { ruleLine } from "../policy/rule-line.ts";
 import { parseFlowKey } from "../probes/flow-key.ts";
 import type { Observation } from "../probes/observation.ts";
+import { parseIp } from "../policy/ip.ts";
 import { declaredAt } from "./declared.ts";
 import { Declared } from "./finding.ts";
 import { judgeFlows } from "./packets.ts";
@@ -59,7 +60,9 @@ function isSwept(estate: Estate, { to, packetClass: { proto, first, last } }: Cl
 
 /** Whether any flow of a class between two places was asked, from the sender's own address, whatever came of it. */
 function askedIn(observations: readonly Observation[]): (met: ClassOfPair) => boolean {
-  const sent = observations.filter((each) => each.kind === "packets").filter(({ forged }) => !forged);
+  const sent = observations
+    .filter((each) => each.kind === "packets")
+    .filter(({ forged, dest }) => !forged && parseIp(dest)?.family === 4);
   const keys = Map.groupBy(sent, ({ from, to }) => `${from} ${to}`);
   const spans = new Map(
     [...keys].map(([pair, seen]) => [

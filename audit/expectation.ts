@@ -15,9 +15,10 @@ export function expectation(
   key: FlowKey,
   source = addressOf(estate, from),
   sport = CLIENT_PORT,
+  dest = addressOf(estate, to),
 ): Decision {
   const { proto, first } = parseFlowKey(key);
-  return expectations(estate, { from, to, source, sport })(proto, first);
+  return expectations(estate, { from, to, source, dest, sport })(proto, first);
 }
 
 const NUMBERS = { sctp: 132, dccp: 33, udplite: 136 } as const;

@@ -1,13 +1,18 @@
 import type { Estate } from "../policy/estate.ts";
+import { places } from "../policy/place.ts";
 import type { Observation, PacketObservation } from "../probes/observation.ts";
 import { foldFlowKeys } from "../probes/flow-key.ts";
 import { countOf, isByRule, isStanding, type JudgedFlow, judgeFlows } from "./packets.ts";
 import type { Cell } from "./run.ts";
 
-/** A cell for each ordered pair that packets were sent between from the sender's own address. */
+/** A cell for each ordered pair that is judged and was asked, from the sender's own address to the destination's. */
 export function matrixOf(estate: Estate, observations: readonly Observation[]): Cell[] {
+  const judged = new Map(
+    places(estate).map((each) => [each.id, each.destination ? each.address : undefined]),
+  );
   const seen = observations.filter(
-    (each): each is PacketObservation => each.kind === "packets" && !each.forged,
+    (each): each is PacketObservation =>
+      each.kind === "packets" && !each.forged && judged.get(each.to) === each.dest,
   );
   const pairs = Map.groupBy(seen, ({ from, to }) => `${from} ${to}`);
   return [...pairs.values()].flatMap((each) => (each[0] ? [cell(estate, each[0], each)] : []));

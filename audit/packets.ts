@@ -59,10 +59,16 @@ function judged(estate: Estate, seen: PacketObservation): JudgedFlow[] {
 type Part = Pick<JudgedFlow, "key" | "count" | "packetClass" | "decision">;
 
 /** Takes a key apart where classes end, and around each port that the estate names. */
-function partsOf(estate: Estate, { from, to, source, sport }: PacketObservation): (key: FlowKey) => Part[] {
-  const classes = Map.groupBy(classesOf(estate, from, to, { source, sport }), ({ proto }): string => proto);
+function partsOf(
+  estate: Estate,
+  { from, to, source, dest, sport }: PacketObservation,
+): (key: FlowKey) => Part[] {
+  const classes = Map.groupBy(
+    classesOf(estate, from, to, { source, dest, sport }),
+    ({ proto }): string => proto,
+  );
   const borders = namedPorts(estate).flatMap((port) => [port, port + 1]);
-  const decide = (key: FlowKey) => expectation(estate, from, to, key, source, sport);
+  const decide = (key: FlowKey) => expectation(estate, from, to, key, source, sport, dest);
   return (key) => {
     const { proto, first, last } = parseFlowKey(key);
     const parts: Part[] = [];

@@ -1,7 +1,7 @@
 import type { Estate, Rule } from "../policy/estate.ts";
 
 /** Ports that an estate is asked for whether it declares them or not: the node's own and the usual mistakes. */
-const WELL_KNOWN = [22, 53, 111, 445, 2049, 3128, 5900, 8000, 8006, 9000, 9001];
+const WELL_KNOWN = [22, 53, 80, 111, 445, 2049, 3128, 5900, 8000, 8006, 8080, 9000, 9001];
 
 /** Every port that a rule or a route names; of a range its first and last. */
 export function declaredPorts(estate: Estate): number[] {

@@ -9,7 +9,7 @@ import { foldFlowKeys } from "../probes/flow-key.ts";
 import type { PacketProbe } from "../probes/probe.ts";
 import { usage } from "./arguments.ts";
 import { macAddress, portNumber, tcpFlags } from "./flow-arguments.ts";
-import { ip6Of } from "./sweep-ip6.ts";
+import { ip6Of } from "../policy/ip6.ts";
 import { havePorts, keysOf, type KeyValues } from "./sweep-keys.ts";
 import { describeVantage, type Vantage, vantageOf, vantagesOfEstate } from "./vantage.ts";
 

@@ -2,24 +2,14 @@ import { HarnessError } from "../errors.ts";
 import type { Lab } from "../lab/lab.ts";
 import { runBatches, writeSysctls } from "../lab/network.ts";
 import { run } from "../lab/process.ts";
-import { parseIpv4 } from "../policy/address.ts";
 import type { Estate } from "../policy/estate.ts";
 import type { Place } from "../policy/flow.ts";
-import { addressOf, places } from "../policy/place.ts";
+import { ip6Of } from "../policy/ip6.ts";
+import { places } from "../policy/place.ts";
 import { isIp6 } from "../probes/frame.ts";
 import type { PacketProbe } from "../probes/probe.ts";
 
 const NODE = "host";
-
-/**
- * The address that a sweep over IPv6 gives a place, since the files declare none: of the documentation prefix (RFC 3849),
- * with the declared IPv4 address at its end. Undefined for `wan`: no file says by which way IPv6 would come in.
- */
-export function ip6Of(estate: Estate, id: Place): string | undefined {
-  if (id === "wan") return undefined;
-  const value = parseIpv4(addressOf(estate, id)) ?? 0;
-  return `2001:db8::${(value >>> 16).toString(16)}:${(value & 0xffff).toString(16)}`;
-}
 
 /** Whether the node is an end of any of these flows over IPv6: its own stack has to know its address then. */
 export function needsNode6(pairs: readonly Pick<PacketProbe, "from" | "to" | "dest">[]): boolean {

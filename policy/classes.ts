@@ -28,6 +28,8 @@ export interface PacketClass {
 export interface Ends {
   readonly source?: string;
   readonly sport?: number;
+  /** Left out: the destination's own. */
+  readonly dest?: string;
 }
 
 const SPANS: Readonly<Record<ClassProto, PortSpan>> = {
@@ -49,9 +51,9 @@ const CLASSES = new WeakMap<Estate, Map<string, readonly PacketClass[]>>();
 export function classesOf(estate: Estate, from: Place, to: Place, ends: Ends = {}): readonly PacketClass[] {
   const known = CLASSES.get(estate) ?? new Map<string, readonly PacketClass[]>();
   CLASSES.set(estate, known);
-  const { source = addressOf(estate, from), sport = EPHEMERAL_PORT } = ends;
-  const key = `${from} ${to} ${source} ${sport}`;
-  const classes = known.get(key) ?? findClasses(estate, { from, to, source, sport });
+  const { source = addressOf(estate, from), sport = EPHEMERAL_PORT, dest = addressOf(estate, to) } = ends;
+  const key = `${from} ${to} ${source} ${sport} ${dest}`;
+  const classes = known.get(key) ?? findClasses(estate, { from, to, source, sport, dest });
   known.set(key, classes);
   return classes;
 }
@@ -71,12 +73,12 @@ interface Pair {
   readonly to: Place;
   readonly source: string;
   readonly sport: number;
+  readonly dest: string;
 }
 
 function findClasses(estate: Estate, pair: Pair): readonly PacketClass[] {
-  const dest = addressOf(estate, pair.to);
   return PROTOS.flatMap((proto) => {
-    const flowOf = (number: number) => numbered({ ...pair, dest }, proto, number);
+    const flowOf = (number: number) => numbered(pair, proto, number);
     const packet = packetOf(flowOf(SPANS[proto].first));
     const asked = askedOn(estate, pair.from, pair.to, packet.family);
     return classSpans(proto, packet, asked).map(({ first, last }) => {
@@ -87,7 +89,7 @@ function findClasses(estate: Estate, pair: Pair): readonly PacketClass[] {
   });
 }
 
-function numbered(ends: Pair & { readonly dest: string }, proto: ClassProto, number: number): Flow {
+function numbered(ends: Pair, proto: ClassProto, number: number): Flow {
   switch (proto) {
     case "tcp":
     case "udp":

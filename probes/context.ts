@@ -10,6 +10,13 @@ export interface ProbeContext {
   readonly roots: Readonly<Record<Roots, string>>;
   /** Step-CA's JSON log. */
   readonly caLog: string;
+  /** Where Step-CA listens, and its own name. */
+  readonly ca: {
+    readonly namespace: string;
+    readonly address: string;
+    readonly port: number;
+    readonly name: string;
+  };
   /** Namespace and loopback port of Traefik's API. */
   readonly mesh: string;
   readonly traefikApiPort: number;

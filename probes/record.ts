@@ -1,7 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { ip6State } from "../lab/ip6.ts";
 import { type Lab, outside } from "../lab/lab.ts";
 import { caOrders } from "./ca-log.ts";
+import { caRoots } from "./ca-roots.ts";
 import type { ProbeContext } from "./context.ts";
 import { zoneContents } from "./dns-zones.ts";
 import type { ServiceObservation } from "./observation.ts";
@@ -19,6 +21,10 @@ export async function observeRecord(context: ProbeContext, probe: RecordProbe): 
       return traefikRouters(context, probe);
     case "trust-stores":
       return trustStores(context, probe);
+    case "ca-roots":
+      return caRoots(context, probe);
+    case "ip6-state":
+      return ip6States(context, probe);
     case "live-rules":
       return liveRules(context, probe);
     case "zones":
@@ -66,6 +72,16 @@ function rootsIn(lab: Lab, store: string): string[] {
     const { fingerprint256, subject } = new X509Certificate(pem);
     return `${store} ${fingerprint256} ${subject.replaceAll("\n", ", ")}`;
   });
+}
+
+/** What has IPv6: facts `addresses` and `listeners`, a line `PLACE ...` for each that a place has. */
+function ip6States({ lab, places }: ProbeContext, { id, from }: RecordProbe): ServiceObservation {
+  const states = places.map((place) => ({ place, ...ip6State(lab, place) }));
+  const addresses = states.flatMap((each) => each.addresses.map((address) => `${each.place} ${address}`));
+  const listeners = states.flatMap((each) => each.listeners.map((listener) => `${each.place} ${listener}`));
+  const answer = `${addresses.length} global addresses, ${listeners.length} listeners at ${states.length} places`;
+  const common = { kind: "record", id, from, to: "every place", request: "read what has IPv6" } as const;
+  return { ...common, outcome: "answered", answer, facts: { addresses, listeners } };
 }
 
 async function liveRules(context: ProbeContext, { id, from }: RecordProbe): Promise<ServiceObservation> {

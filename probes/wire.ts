@@ -116,7 +116,9 @@ export class Wire {
 
   /** Names of a place's and the node's devices are no concern of a probe: only whom its frames are addressed to. */
   #head({ from, to, dest, sourceMac }: PacketProbe): Buffer {
-    const next = from === "wan" ? this.#mac("gateway", "wan0") : this.#macOfPlace(to);
+    const isOut = to === "wan";
+    const next =
+      from === "wan" || isOut ? this.#mac("gateway", isOut ? "lan0" : "wan0") : this.#macOfPlace(to);
     return ethernetHeader(dest, sourceMac ?? this.#mac(from, "eth0"), next);
   }
 

@@ -85,7 +85,6 @@ function allSweeps(estate: Estate): PacketProbe[] {
 
 const enforced: Control = {
   id: "FW-003",
-  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(allSweeps(estate))),
   probes: (estate) => [RULES, ...allSweeps(estate)],
   judge: (estate, seen) => [
     switchedOn(estate, "the datacenter and the host", estate.host.firewall, estate.host.position),

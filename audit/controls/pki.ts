@@ -9,7 +9,7 @@ import { connection, sweepsTo } from "../sweep.ts";
 import { serviceCheck } from "../check.ts";
 import { ACME_CONTROLS, obtainChecks, obtainProbes } from "./acme.ts";
 
-function handshake(from: string, address: string, port: number, servername: string): TlsProbe {
+export function handshake(from: string, address: string, port: number, servername: string): TlsProbe {
   const id = `tls ${from} > ${address}:${port} ${servername}`;
   return { kind: "tls", id, from, address, port, servername, roots: "internal" };
 }
@@ -20,13 +20,6 @@ function served(estate: Estate, { hostname }: Route): TlsProbe {
 }
 
 const ORDERS: RecordProbe = { kind: "record", id: "record ca-orders", from: "ca", record: "ca-orders" };
-const TRUST: RecordProbe = {
-  kind: "record",
-  id: "record trust-stores",
-  from: "edge, mesh",
-  record: "trust-stores",
-};
-
 /** What the validator resolves a certified name to: it must be where the ACME client listens. */
 function casAnswer(estate: Estate, { name }: CertifiedName): DnsProbe {
   const { id } = guestOf(estate, "ca");
@@ -140,39 +133,6 @@ export function endpoints(estate: Estate): Endpoint[] {
   ];
 }
 
-const onlyCa: Control = {
-  id: "PKI-002",
-  probes: (estate) => [TRUST, ...endpoints(estate).map(({ probe }) => probe)],
-  judge: (estate, seen) => {
-    const trusted = seen.service(TRUST.id);
-    const lines = Array.isArray(trusted.facts.trusted) ? trusted.facts.trusted : [];
-    const roots = [...new Set(lines.map((line) => line.split(" ")[3] ?? ""))];
-    const [pinned = ""] = roots;
-    return [
-      ...endpoints(estate).map(({ title, probe }) => pinnedCheck(seen, title, probe, pinned)),
-      serviceCheck(trusted.outcome, roots.length === 1 && /^[0-9A-F:]{95}$/.test(pinned), {
-        title: "the trust stores of Nginx and Traefik hold one root alone",
-        expected: "one root in every store",
-        observed: `${trusted.answer}: ${roots.map((each) => each.slice(0, 23)).join(", ")}`,
-        reason: `the stores hold ${roots.length} roots: ${lines.join("; ")}`,
-        evidence: [trusted.id],
-      }),
-    ];
-  },
-};
-
-function pinnedCheck(seen: Observations, title: string, probe: TlsProbe, pinned: string): Check {
-  const { id, facts, answer, outcome } = seen.service(probe.id);
-  const chain = Array.isArray(facts.chain) ? facts.chain : [];
-  return serviceCheck(outcome, facts.authorized === true && pinned !== "" && chain.at(-1) === pinned, {
-    title: `${title} chains to the pinned root`,
-    expected: `verified, root ${pinned.slice(0, 23)}`,
-    observed: `${answer}${chain.length ? `, chain ends in ${String(chain.at(-1)).slice(0, 23)}` : ""}`,
-    reason: `${title}: ${answer}`,
-    evidence: [id],
-  });
-}
-
 function sweepsToCa(estate: Estate): PacketProbe[] {
   return sweepsTo(estate, guestOf(estate, "ca").id);
 }
@@ -201,4 +161,4 @@ const declaredClients: Control = {
   },
 };
 
-export const PKI_CONTROLS: readonly Control[] = [byAcme, onlyCa, ...ACME_CONTROLS, declaredClients];
+export const PKI_CONTROLS: readonly Control[] = [byAcme, ...ACME_CONTROLS, declaredClients];

@@ -6,7 +6,7 @@ import type { Control, Observations } from "../control.ts";
 import { at, declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
 import { denialCheck, isByRule } from "../packets.ts";
-import { connection, sampleWords, sweepsTo } from "../sweep.ts";
+import { connection, sweepsTo } from "../sweep.ts";
 import { serviceCheck } from "../check.ts";
 
 const HTTPS = 443;
@@ -44,9 +44,9 @@ function sweepsToMesh(estate: Estate): PacketProbe[] {
   return sweepsTo(estate, guestOf(estate, "mesh").id);
 }
 
+/** The statement speaks of Traefik's ports: its entry point and those that it has by default (80, 8080) are asked of all. */
 const onlyNginx: Control = {
   id: "RTE-001",
-  sampled: (estate, seen) => sampleWords(estate, seen.packetsOf(sweepsToMesh(estate))),
   probes: (estate) => [...sweepsToMesh(estate), meshTwin(estate)],
   judge: (estate, seen) => {
     const clients = [guestOf(estate, "gateway").id, guestOf(estate, "ca").id];

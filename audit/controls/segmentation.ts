@@ -151,13 +151,9 @@ function datagramCheck(
   return { ...common, result: "fail", reason, disagreement: "converge fault", suspect };
 }
 
+/** The statement speaks of a backend's service port, which every place is asked for. */
 const noWayRound: Control = {
   id: "SEG-003",
-  sampled: (estate, seen) =>
-    sampleWords(
-      estate,
-      routedGuests(estate).flatMap(({ id }) => seen.packetsOf(sweepsTo(estate, id))),
-    ),
   probes: (estate) =>
     routedGuests(estate).flatMap(({ id }): Probe[] => [
       ...sweepsTo(estate, id),

@@ -2,8 +2,9 @@ import { type Estate, guestOf, type Route } from "../../policy/estate.ts";
 import type { ImpostorIdentity, TrialProbe } from "../../probes/probe.ts";
 import { serviceCheck } from "../check.ts";
 import type { Control, Observations } from "../control.ts";
-import { at, declaredAt } from "../declared.ts";
+import { declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
+import { plainHops } from "../service-hops.ts";
 
 type ImpostorProbe = Extract<TrialProbe, { trial: "impostor" }>;
 
@@ -59,7 +60,7 @@ const verified: Control = {
     const all = hops(estate);
     return all.length ? all.flatMap((hop) => checksOf(estate, seen, hop)) : [NO_HOP];
   },
-  notes: (estate) => estate.routes.filter(({ tls }) => !tls).map((route) => plainHop(route)),
+  notes: plainHops,
 };
 
 const NO_HOP: Check = {
@@ -70,10 +71,6 @@ const NO_HOP: Check = {
   reason: "no public name is routed, and no backend is declared as https",
   evidence: [],
 };
-
-function plainHop({ hostname, guestId, address, port, position }: Route): string {
-  return `plain text by declaration: Traefik to guest ${guestId} at ${address}:${port} for ${hostname}, ${at(position)}`;
-}
 
 function checksOf(estate: Estate, seen: Observations, hop: Hop): Check[] {
   return [
