@@ -23,8 +23,9 @@ export interface ViewContent {
 export function contentOf(seen: Observations, view: string): ViewContent | string {
   const { outcome, reason, facts } = seen.service(ZONES.id);
   if (outcome !== "answered") return reason ?? "the zones were not read";
-  const [stale] = linesOf(facts["stale"]);
-  if (stale) return stale;
+  const place = view.slice(0, view.indexOf("/") + 1);
+  const stale = linesOf(facts["stale"]).find((line) => [view, place].includes(line.split(" ")[0] ?? ""));
+  if (stale) return stale.slice(stale.indexOf(" ") + 1);
   const of = (key: string) =>
     linesOf(facts[key]).flatMap((line) => (line.startsWith(`${view} `) ? [line.slice(view.length + 1)] : []));
   const zones = of("zones").map((line) => {

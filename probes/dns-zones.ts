@@ -15,7 +15,8 @@ interface Zone {
  * The whole content of the zones that name servers serve, as BIND itself reads their files (`named-checkconf -p`,
  * `named-checkzone -D`), and whether it is what they have loaded: a file that changed after the server's log says that it
  * was loaded is `stale`. So a record is seen under a name that nobody knows to ask for. Facts: `zones`, lines
- * `PLACE/VIEW ZONE SERIAL`, the serial that was loaded; `records`, lines `PLACE/VIEW NAME TTL TYPE VALUE`; `stale`, sentences.
+ * `PLACE/VIEW ZONE SERIAL`, the serial that was loaded; `records`, lines `PLACE/VIEW NAME TTL TYPE VALUE`; `stale`, lines `PLACE/VIEW SENTENCE`, or
+ * `PLACE/ SENTENCE` of the configuration, which every view has.
  */
 export async function zoneContents(
   { lab, nameServers }: ProbeContext,
@@ -62,17 +63,14 @@ async function contentOf(lab: Lab, { place, config, folder, log }: NameServer): 
       return {
         zone: `${place}/${view} ${name} ${loaded?.serial ?? "not-loaded"}`,
         records: recordsIn(dump).map((record) => `${place}/${view} ${record}`),
-        stale: staleness(lab, `${place}'s view ${view}: ${path(file)}`, path(file), loaded?.at),
+        stale: staleness(lab, `${place}/${view}`, path(file), loaded?.at),
       };
     }),
   );
   return {
     zones: each.map(({ zone }) => zone),
     records: each.flatMap(({ records }) => records),
-    stale: [
-      ...staleness(lab, `${place}: ${config}`, config, loads.configured),
-      ...each.flatMap(({ stale }) => stale),
-    ],
+    stale: [...staleness(lab, `${place}/`, config, loads.configured), ...each.flatMap(({ stale }) => stale)],
   };
 }
 
@@ -84,10 +82,10 @@ async function said(lab: Lab, place: string, argv: string[]): Promise<string> {
 }
 
 /** A file's last change of any kind (ctime, which no program sets) against the server's last reading of it. */
-function staleness(lab: Lab, subject: string, path: string, loadedAt: number | undefined): string[] {
-  if (loadedAt === undefined) return [`${subject} was never loaded`];
+function staleness(lab: Lab, view: string, path: string, loadedAt: number | undefined): string[] {
+  if (loadedAt === undefined) return [`${view} ${path} was never loaded`];
   const { ctimeMs } = statSync(outside(lab, path));
-  return Math.floor(ctimeMs) > loadedAt ? [`${subject} was changed after the server loaded it`] : [];
+  return Math.floor(ctimeMs) > loadedAt ? [`${view} ${path} was changed after the server loaded it`] : [];
 }
 
 /** `view "internal" {`, `zone "a.test" {`, `file "a.zone";` of the printed configuration, each on a line of its own. */

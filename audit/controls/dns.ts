@@ -228,7 +228,10 @@ function surplusOf(
   isForeign: (type: string) => boolean,
 ): string[] {
   const known = new Map(zones.map((zone) => [zone.name, zone]));
-  const others = content.zones.filter(({ name }) => !known.has(name)).map(({ name }) => `the zone ${name}`);
+  const others = content.zones
+    .filter(({ name }) => !known.has(name))
+    .filter(({ name }) => isForeign("zone") || zones.some((zone) => name.endsWith(`.${zone.name}`)))
+    .map(({ name }) => `the zone ${name}`);
   const records = content.records.flatMap(({ name, type, value, text }) => {
     const zone = [...zones]
       .sort((a, b) => b.name.length - a.name.length)
