@@ -48,6 +48,12 @@ const TRIALS: readonly Trial[] = [
     module: "xt_physdev",
     script: `${LEGACY} -A FORWARD -m physdev --physdev-is-bridged --physdev-in phx0`,
   },
+  { name: "iptables-legacy nat", module: "iptable_nat", script: `${LEGACY} -t nat -L PREROUTING -n` },
+  {
+    name: "REDIRECT",
+    module: "xt_REDIRECT",
+    script: `${LEGACY} -t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 1`,
+  },
   { name: "ip_set hash:net", module: "ip_set_hash_net", script: "ipset create phx hash:net" },
   { name: "xt_set", module: "xt_set", script: `${LEGACY} -A INPUT -m set --match-set phx src` },
 ];
