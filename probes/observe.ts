@@ -1,6 +1,6 @@
 import { observeObtain } from "./acme/observe-obtain.ts";
 import { observeOrders } from "./acme/observe-orders.ts";
-import { observeBrowser } from "./browser.ts";
+import { Browsers, observeBrowser } from "./browser.ts";
 import type { ProbeContext } from "./context.ts";
 import { observeDns, observeQuestions } from "./dns.ts";
 import { observeUpstream } from "./dns-upstream.ts";
@@ -24,6 +24,7 @@ export class Prober {
   readonly #context: ProbeContext;
   readonly #made = new Map<string, Promise<Observation>>();
   readonly #traces = new Map<string, Promise<FlowTrace>>();
+  readonly #browsers = new Browsers();
   #engine: Promise<PacketEngine> | undefined;
 
   /** `known`: what this run has observed already, by a prober before this one. */
@@ -65,6 +66,7 @@ export class Prober {
 
   async close(): Promise<void> {
     (await this.#engine)?.close();
+    await this.#browsers.close();
   }
 
   #once(probe: Probe): Promise<Observation> {
@@ -95,7 +97,7 @@ export class Prober {
       case "tls":
         return observeTls(this.#context, probe);
       case "browser":
-        return observeBrowser(this.#context, probe);
+        return observeBrowser(this.#context, this.#browsers, probe);
       case "acme":
         return observeObtain(this.#context, probe);
       case "orders":

@@ -124,6 +124,8 @@ export interface BrowserProbe extends Common {
   readonly kind: "browser";
   readonly url: string;
   readonly roots: Roots;
+  /** Names of these zones alone are looked up. */
+  readonly zones: readonly string[];
 }
 
 /** What a server keeps about itself, read inside its own guest. */

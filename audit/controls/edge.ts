@@ -1,7 +1,7 @@
 import { type Estate, guestOf, type PublicName } from "../../policy/estate.ts";
 import { places, WAN_ADDRESS } from "../../policy/place.ts";
 import { expandFlowKeys } from "../../probes/flow-key.ts";
-import type { BrowserProbe, HttpProbe, PacketProbe, TcpProbe, TlsProbe } from "../../probes/probe.ts";
+import type { HttpProbe, PacketProbe, TcpProbe, TlsProbe } from "../../probes/probe.ts";
 import type { Control, Observations } from "../control.ts";
 import { at, declaredAt } from "../declared.ts";
 import type { Check } from "../finding.ts";
@@ -10,6 +10,7 @@ import { connection, forgedSweep, forgedWords, pairSweep, twins } from "../sweep
 import { serviceCheck } from "../check.ts";
 import { closedTo } from "../route.ts";
 import { guestInWords } from "../words.ts";
+import { browserChecks, browserProbes } from "./browser-pages.ts";
 
 const OPEN_PORTS = [80, 443];
 
@@ -134,15 +135,6 @@ function plain(estate: Estate, { external }: PublicName): HttpProbe {
   };
 }
 
-/** One page in a browser: the first public name, by preference Portainer's. */
-function browsed(estate: Estate): BrowserProbe[] {
-  const { publicNames } = estate;
-  const name = publicNames.find(({ external }) => external.startsWith("portainer.")) ?? publicNames[0];
-  if (!name) return [];
-  const url = `https://${name.external}/`;
-  return [{ kind: "browser", id: `browser wan > ${url}`, from: "wan", url, roots: "public" }];
-}
-
 const publicTls: Control = {
   id: "EDGE-003",
   probes: (estate) => [
@@ -151,7 +143,7 @@ const publicTls: Control = {
       page(estate, name),
       plain(estate, name),
     ]),
-    ...browsed(estate),
+    ...browserProbes(estate),
   ],
   judge: (estate, seen) => [
     ...estate.publicNames.flatMap((name) => [
@@ -159,7 +151,7 @@ const publicTls: Control = {
       pageCheck(estate, seen, name),
       redirectCheck(estate, seen, name),
     ]),
-    ...browsed(estate).map((probe) => browserCheck(estate, seen, probe)),
+    ...browserChecks(estate, seen),
   ],
 };
 
@@ -202,19 +194,6 @@ function redirectCheck(estate: Estate, seen: Observations, name: PublicName): Ch
     observed: answer,
     reason: `http://${name.external}: ${answer}`,
     declared: declaredAt(estate, name.position),
-    evidence: [id],
-  });
-}
-
-function browserCheck(estate: Estate, seen: Observations, { id, url }: BrowserProbe): Check {
-  const { facts, answer, outcome, reason } = seen.service(id);
-  const name = estate.publicNames.find(({ external }) => external === new URL(url).hostname);
-  const route = estate.routes.find(({ hostname }) => hostname === name?.internal);
-  return serviceCheck(outcome, facts.status === 200 && facts.guest === route?.guestId, {
-    title: `a browser in wan opens ${url}`,
-    expected: `the page of guest ${route?.guestId ?? "none"}, trusting the public root alone`,
-    observed: answer,
-    reason: reason ?? `${url}: ${answer}`,
     evidence: [id],
   });
 }
