@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { defineConfig } from "@playwright/test";
 import { readRequest } from "./fixtures/request.ts";
 
-const { folder, exhaustive = false } = readRequest();
+const { folder, exhaustive = false, components = false } = readRequest();
 const MINUTE_MS = 60_000;
 const DISTURBS = /@disturbs(\s|$)/;
 const WAITS = /@waits(\s|$)/;
@@ -14,6 +14,7 @@ const WAITS = /@waits(\s|$)/;
  */
 export default defineConfig({
   testDir: "spec",
+  testIgnore: components ? [] : ["components.spec.ts"],
   outputDir: join(folder, "playwright"),
   globalSetup: "./fixtures/global-setup.ts",
   reporter: [["./reports/reporter.ts"]],

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Estate } from "../policy/estate.ts";
 import { places } from "../policy/place.ts";
 import { Observation } from "../probes/observation.ts";
+import { ComponentRow } from "./components/row.ts";
 import { coverageOf, RuleCoverage } from "./coverage.ts";
 import { Finding } from "./finding.ts";
 import { LIMITS } from "./limits.ts";
@@ -110,6 +111,8 @@ export const Run = z.object({
   classes: z.object({ covered: z.number().int(), of: z.number().int() }).optional(),
   /** Which declared rules the packet probes exercised; absent where the run sent none, and in runs of older versions. */
   coverage: z.array(RuleCoverage).optional(),
+  /** The component lists, where they were asked; not part of the controls. */
+  componentRows: z.array(ComponentRow).optional(),
   /** Where the lab is not the node, and which controls that touches. */
   limits: z.array(z.object({ text: z.string(), controls: z.array(z.string()) })),
   observations: z.array(Observation),
@@ -139,6 +142,7 @@ export interface RunEnd extends Pick<Run, "endedAt" | "isolation" | "faults" | "
   /** The lab did not last as long as the run: what failed then says nothing about the network. */
   readonly labEnded: boolean;
   readonly observations: readonly Observation[];
+  readonly componentRows?: readonly ComponentRow[] | undefined;
 }
 
 /** Closes a run: its scope, matrix and verdict, from what was planned, found and observed. */
@@ -168,12 +172,13 @@ export function closeRun(open: OpenRun, end: RunEnd): Run {
       leftOut: [...leftOut],
     },
     places: [...places(estate)],
-    verdict: verdictOf(controls, findings, faults),
+    verdict: verdictOf(controls, findings, faults, end.componentRows),
     controls,
     findings,
     matrix,
     standing: matrix.flatMap(({ from, to, standing }) => standing.map((key) => `${from} > ${to} ${key}`)),
     ...sentBy(estate, end.observations),
+    ...(end.componentRows ? { componentRows: [...end.componentRows] } : {}),
     limits: LIMITS,
     observations: [...end.observations],
     timings: [...before, ...timings],

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type Finding, Result } from "./finding.ts";
 import type { RunControl } from "./run.ts";
+import type { ComponentRow } from "./components/row.ts";
 import { verdictOf } from "./verdict.ts";
 
 function control(id: string, scope: RunControl["scope"] = "selected"): RunControl {
@@ -56,3 +57,24 @@ test("whatever the results, exit 0 means that every selected control is green an
 function pick({ word, exit }: ReturnType<typeof verdictOf>) {
   return { word, exit };
 }
+
+test("a component that drifts fails the run, one that could not be seen leaves it open", () => {
+  const passes = [finding("A-1", "pass")];
+  const row = (result: ComponentRow["result"]): ComponentRow => ({
+    id: "nonce",
+    component: "step-ca",
+    list: "server",
+    rfc: "RFC 8555 section 6.5",
+    requirement: "a nonce counts once",
+    expected: "400",
+    observed: "201",
+    result,
+  });
+  const judged = (result: ComponentRow["result"]) =>
+    verdictOf([control("A-1", "selected")], passes, [], [row(result)]);
+  assert.equal(judged("pass").exit, 0);
+  assert.deepEqual(pick(judged("drift")), { word: "FAIL", exit: 1 });
+  assert.equal(judged("drift").line, "FAIL: components not as expected: nonce");
+  assert.deepEqual(pick(judged("inconclusive")), { word: "INCOMPLETE", exit: 4 });
+  assert.equal(judged("inconclusive").line, "INCOMPLETE: components not seen: nonce");
+});

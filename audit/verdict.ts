@@ -1,4 +1,5 @@
 import { EXIT } from "../errors.ts";
+import type { ComponentRow } from "./components/row.ts";
 import type { Finding, Result } from "./finding.ts";
 import type { Run, RunControl } from "./run.ts";
 
@@ -9,6 +10,7 @@ export function verdictOf(
   controls: readonly RunControl[],
   findings: readonly Finding[],
   faults: readonly string[],
+  rows: readonly ComponentRow[] = [],
 ): Run["verdict"] {
   const selected = controls.filter(({ scope }) => scope === "selected");
   const results = selected.map(
@@ -16,21 +18,30 @@ export function verdictOf(
   );
   const counts = countsOf(controls.length, results);
   const open = counts.inconclusive + counts.error + counts.notrun;
-  if (counts.fail > 0) {
+  const drifts = rows.filter(({ result }) => result === "drift").map(({ id }) => id);
+  const unseen = rows.filter(({ result }) => result === "inconclusive").map(({ id }) => id);
+  if (counts.fail > 0 || drifts.length > 0) {
     const exit = faults.length ? EXIT.harnessFault : EXIT.findings;
     return {
       word: "FAIL",
       exit,
       counts,
-      line: `FAIL: ${counts.fail} of ${plural(selected.length)} failed: ${failed(findings)}`,
+      line: `FAIL: ${[
+        ...(counts.fail > 0
+          ? [`${counts.fail} of ${plural(selected.length)} failed: ${failed(findings)}`]
+          : []),
+        ...(drifts.length > 0 ? [`components not as expected: ${drifts.join(", ")}`] : []),
+      ].join("; ")}`,
     };
   }
-  if (faults.length || open > 0 || selected.length === 0) {
+  if (faults.length || open > 0 || selected.length === 0 || unseen.length > 0) {
     const why =
       faults[0] ??
       (selected.length === 0
         ? "no control in scope"
-        : `${open} of ${plural(selected.length)} without a result`);
+        : open > 0
+          ? `${open} of ${plural(selected.length)} without a result`
+          : `components not seen: ${unseen.join(", ")}`);
     return {
       word: "INCOMPLETE",
       exit: faults.length ? EXIT.harnessFault : EXIT.inconclusive,

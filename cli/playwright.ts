@@ -25,6 +25,8 @@ export interface Order {
   readonly exhaustive?: boolean;
   /** Without the controls that need a lab of their own. */
   readonly undisturbed?: boolean;
+  /** With the component lists. */
+  readonly components?: boolean;
   /** Ids of the controls in scope; absent: all. */
   readonly controls?: readonly string[];
   readonly startedAt: Date;
@@ -59,7 +61,8 @@ function startPlaywright(order: Order, id: string, folder: string): ChildProcess
   const request = { ...kept, id, folder, startedAt: startedAt.toISOString() };
   const config = join(ROOT, "playwright.config.ts");
   const cli = join(ROOT, "node_modules", "@playwright", "test", "cli.js");
-  const grep = order.controls || order.mode === "probe" ? ["--grep", `@(${controls.join("|")})$`] : [];
+  const tags = [...controls, ...(order.components ? ["components"] : [])];
+  const grep = order.controls || order.mode === "probe" ? ["--grep", `@(${tags.join("|")})$`] : [];
   mkdirSync(temporary(folder));
   // A group of its own: what the terminal signals reaches it once, from here.
   return spawn(process.execPath, [cli, "test", "--config", config, ...grep], {

@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import type { FullResult, Reporter, Suite, TestCase, TestError, TestResult } from "@playwright/test/reporter";
+import { ComponentRow } from "../audit/components/row.ts";
 import { Finding } from "../audit/finding.ts";
 import { closeRun, type OpenRun, type Run } from "../audit/run.ts";
 import { Observation } from "../probes/observation.ts";
@@ -24,6 +25,7 @@ export default class ConformanceReporter implements Reporter {
   readonly #running = new Map<string, string | undefined>();
   #hasTold = false;
   readonly #timings: Run["timings"] = [];
+  #componentRows: ComponentRow[] | undefined;
 
   printsToStdio(): boolean {
     return true;
@@ -43,9 +45,12 @@ export default class ConformanceReporter implements Reporter {
     const id = controlOf(test);
     this.#running.delete(id ?? test.title);
     const body = result.attachments.find(({ name }) => name === "evidence")?.body;
+    const rows = result.attachments.find(({ name }) => name === "component rows")?.body;
     const timing = { step: `probe ${id ?? test.title}`, durationMs: Math.round(result.duration) };
     this.#timings.push(timing);
-    if (id === undefined) {
+    if (rows) {
+      this.#componentRows = ComponentRow.array().parse(JSON.parse(rows.toString()));
+    } else if (id === undefined) {
       if (result.status !== "passed") this.#faults.push(`${test.title}: ${said(result.error)}`);
     } else if (body) {
       const evidence = JSON.parse(body.toString()) as { finding: unknown; observations: unknown[] };
@@ -113,6 +118,7 @@ export default class ConformanceReporter implements Reporter {
       findings: this.#findings,
       labEnded,
       observations: this.#observations,
+      componentRows: this.#componentRows,
       timings: [...timings, ...this.#timings],
       isolation,
       faults: this.#faults,

@@ -1,6 +1,7 @@
 import type { Check, Finding } from "../audit/finding.ts";
 import type { Run } from "../audit/run.ts";
 import { countFlows } from "../probes/flow-key.ts";
+import { rowLine, rowsAstray, rowsInShort } from "./component-rows.ts";
 import { RESULTS, VERDICTS } from "./html/words.ts";
 import { attention, notable, place, why, type Judged } from "./results.ts";
 import { counted, duration, grouped, shown } from "./text.ts";
@@ -40,14 +41,18 @@ export function renderSummary(run: Run, { report, colour }: SummaryOptions): str
   const notes = run.findings.flatMap((finding) =>
     (finding.notes ?? []).map((note) => `${paint("dim", `note ${shown(finding.control)}`)}  ${shown(note)}`),
   );
+  const astray = rowsAstray(run).map(
+    (row) => `${paint("fail", `! ${row.result} ${row.id}`)}  ${rowLine(row)}`,
+  );
   const tail = [
+    ...rowsInShort(run).map((text) => `${paint("dim", "components")}  ${text}`),
     ...idleRules(run).map((text) => `${paint("dim", "rules")}   ${text}`),
     ...flowsAsked(run).map((text) => `${paint("dim", "flows")}   ${text}`),
     `${paint("dim", "time")}    ${times(run)}`,
     `${paint("dim", "report")}  ${shown(report)}`,
   ];
   const verdict = paint(tone, `${glyph} ${shown(run.verdict.line)}`);
-  const blocks = [[verdict], troubles.slice(0, -1), [...faults, ...isolation], notes, tail];
+  const blocks = [[verdict], troubles.slice(0, -1), astray, [...faults, ...isolation], notes, tail];
   return `${blocks
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join("\n"))

@@ -134,6 +134,10 @@ async function own(bench: Bench): Promise<Answers> {
 async function traefik(bench: Bench): Promise<Answers> {
   const { server, mesh } = bench;
   const { lab, from } = server;
+  // Its port is open a moment before it knows what to serve there.
+  const serves = async () =>
+    (await shakeHands(lab, from, { address: mesh.address, alpn: ["http/1.1"] })).certificate;
+  if (!(await readBack(serves, BOUND.serverReadyMs))) throw new Error("Traefik serves nothing");
   await using relay = await heldRelay(bench);
   const { name } = relay;
   const hold = async () => {

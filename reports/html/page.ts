@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Run } from "../../audit/run.ts";
 import { shown } from "../text.ts";
+import { components } from "./components.ts";
 import { controls } from "./controls.ts";
 import { coverage } from "./coverage.ts";
 import { appendix } from "./evidence.ts";
@@ -21,6 +22,7 @@ const CONTENTS = [
   ["controls", "Controls"],
   ["rules", "Declared rules"],
   ["standing", "Open by Proxmox"],
+  ["components", "Components"],
   ["uncovered", "Not covered"],
   ["limits", "Limits"],
   ["evidence", "Evidence"],
@@ -49,7 +51,7 @@ export function renderHtml(run: Run): string {
 <a class="skip" href="#attention">Skip to what needs attention</a>
 ${verdictBar(run, links)}
 <div class="page">
-<nav class="contents" aria-label="Contents">${CONTENTS.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>
+<nav class="contents" aria-label="Contents">${CONTENTS.filter(([id]) => id !== "components" || run.componentRows).map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>
 <main>
 ${needsAttention(run, links)}
 ${scope(run, links)}
@@ -58,6 +60,7 @@ ${topology(run, links)}
 ${controls(run, links)}
 ${coverage(run)}
 ${standingAndLimits(run, links)}
+${components(run)}
 ${uncovered(run, links)}
 ${appendix(run, links)}
 ${isolation(run)}
