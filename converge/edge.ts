@@ -23,7 +23,9 @@ pid ${folder}/nginx.pid;
 error_log ${folder}/error.log info;
 events { worker_connections 512; }
 http {
-  access_log ${folder}/access.log;
+  log_format timed '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent request=$request_time '
+    'upstream_connect=$upstream_connect_time upstream_header=$upstream_header_time upstream=$upstream_addr';
+  access_log ${folder}/access.log timed;
   client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi;
   uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
   server_tokens off;

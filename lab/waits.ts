@@ -40,6 +40,8 @@ export const BOUND = {
   responderSilenceMs: 2_500,
   /** A challenge whose target says nothing: past Step-CA's 30 s. */
   acmeSilenceMs: 35_000,
+  /** From a server's answer to its line in the access log. */
+  logMs: 300,
   /** A page in the browser, start of Chromium included. */
   browserMs: 20_000,
 } as const;

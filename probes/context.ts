@@ -22,6 +22,8 @@ export interface ProbeContext {
   readonly traefikApiPort: number;
   /** The live files that say whom a server trusts. */
   readonly trustFiles: readonly string[];
+  /** Where Nginx and Traefik log each request. */
+  readonly accessLogs: { readonly edge: string; readonly mesh: string };
   /** The name servers whose whole zones are read. */
   readonly nameServers: readonly NameServer[];
   /** Where the upstream resolvers log each query. */

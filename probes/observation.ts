@@ -77,7 +77,7 @@ export type FlowTrace = z.infer<typeof FlowTrace>;
 
 /** A service's answer: a DNS message, an HTTP response, a TLS handshake, a TCP connection, a page in a browser, a record, ACME; or a trial's. */
 export const ServiceObservation = z.object({
-  kind: z.enum(["tcp", "dns", "http", "tls", "browser", "record", "acme", "trial"]),
+  kind: z.enum(["tcp", "dns", "http", "tls", "browser", "path", "record", "acme", "trial"]),
   id: z.string(),
   from: z.string(),
   /** `10.0.0.153:443`, `10.0.0.13:53`, or the record's source. */

@@ -9,6 +9,7 @@ import type { FlowKey } from "./flow-key.ts";
 import type { FlowTrace, Observation, PacketObservation } from "./observation.ts";
 import { PacketEngine } from "./packets.ts";
 import type { Probe } from "./probe.ts";
+import { observePath } from "./path.ts";
 import { observeRecord } from "./record.ts";
 import { forgetReverse } from "./reverse.ts";
 import { observeTcp } from "./tcp.ts";
@@ -98,6 +99,8 @@ export class Prober {
         return observeTls(this.#context, probe);
       case "browser":
         return observeBrowser(this.#context, this.#browsers, probe);
+      case "path":
+        return observePath(this.#context, probe);
       case "acme":
         return observeObtain(this.#context, probe);
       case "orders":

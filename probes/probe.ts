@@ -11,6 +11,7 @@ export type Probe =
   | HttpProbe
   | TlsProbe
   | BrowserProbe
+  | PathProbe
   | RecordProbe
   | AcmeProbe
   | OrdersProbe
@@ -126,6 +127,15 @@ export interface BrowserProbe extends Common {
   readonly roots: Roots;
   /** Names of these zones alone are looked up. */
   readonly zones: readonly string[];
+}
+
+/** The way of one request for a name, from the name server's answer to the backend's. */
+export interface PathProbe extends Common {
+  readonly kind: "path";
+  /** Whom the client asks for the name's address. */
+  readonly server: string;
+  readonly name: string;
+  readonly roots: Roots;
 }
 
 /** What a server keeps about itself, read inside its own guest. */

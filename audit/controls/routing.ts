@@ -8,6 +8,7 @@ import type { Check } from "../finding.ts";
 import { denialCheck, isByRule } from "../packets.ts";
 import { connection, sweepsTo } from "../sweep.ts";
 import { serviceCheck } from "../check.ts";
+import { pathChecks, pathProbes } from "./path.ts";
 
 const HTTPS = 443;
 
@@ -68,8 +69,14 @@ const onlyNginx: Control = {
 
 const reachesBackend: Control = {
   id: "RTE-002",
-  probes: (estate) => estate.routes.map(({ hostname }) => viaEdge(estate, hostname)),
-  judge: (estate, seen) => estate.routes.map((route) => routeCheck(estate, seen, route)),
+  probes: (estate) => [
+    ...estate.routes.map(({ hostname }) => viaEdge(estate, hostname)),
+    ...pathProbes(estate),
+  ],
+  judge: (estate, seen) => [
+    ...estate.routes.map((route) => routeCheck(estate, seen, route)),
+    ...pathChecks(estate, seen),
+  ],
 };
 
 function routeCheck(estate: Estate, seen: Observations, route: Route): Check {

@@ -18,6 +18,7 @@ const KINDS: Record<Observation["kind"], string> = {
   http: "HTTP responses",
   tls: "TLS handshakes",
   browser: "Browser",
+  path: "Whole paths",
   record: "Records of the servers",
   acme: "ACME",
   trial: "Trials in a lab of their own",
