@@ -17,7 +17,7 @@ export interface Lists {
 }
 
 /** Traefik beside the server: its address, the folder of its dynamic files, its certificate resolver. */
-export interface Mesh {
+interface Mesh {
   readonly address: string;
   /** A path of the lab. */
   readonly folder: string;
