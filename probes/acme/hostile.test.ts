@@ -33,7 +33,7 @@ const TALKS: Record<
   "says nothing": { talk: () => {}, says: /no answer within 3000 ms/ },
   "sends a byte a second": {
     talk: (socket) => {
-      const bytes = [..."HTTP/1.1 200 OK"];
+      const bytes = "HTTP/1.1 200 OK".split("");
       const timer = setInterval(() => socket.write(bytes.shift() ?? " "), 1_000);
       socket.on("close", () => clearInterval(timer));
     },
