@@ -15,7 +15,7 @@ type Pinned = z.infer<typeof Pinned>;
  */
 export const ComponentRow = z.object({
   id: z.string(),
-  component: z.enum(["step-ca", "traefik", "phx"]),
+  component: z.enum(["step-ca", "traefik", "nginx", "phx"]),
   list: z.enum(["server", "validator", "responder"]),
   /** `RFC 8555 section 6.5`. */
   rfc: z.string(),
