@@ -21,7 +21,15 @@ function observed(estate: Estate, probe: PacketProbe, odd?: string): PacketObser
   const delivered = few.filter(arrives);
   const dropped = few.filter((key) => !arrives(key));
   return {
-    ...{ kind: "packets", id, from, to, source, dest, forged: false, sport: CLIENT_PORT, accounts: [] },
+    kind: "packets",
+    id,
+    from,
+    to,
+    source,
+    dest,
+    forged: false,
+    sport: CLIENT_PORT,
+    accounts: [],
     sent: few.length,
     captured: delivered.length,
     outcomes: { delivered, dropped },
