@@ -4,7 +4,7 @@ import type { RecordProbe } from "../probes/probe.ts";
 /** The whole zones of the lab's name servers, read as their own files and held against their logs. */
 export const ZONES: RecordProbe = { kind: "record", id: "record zones", from: "host", record: "zones" };
 
-export interface ZoneRecord {
+interface ZoneRecord {
   readonly name: string;
   readonly ttlSeconds: number;
   readonly type: string;
