@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -14,52 +12,14 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { execFile } from "node:child_process";
 import Ajv from "ajv-draft-04";
 import addFormats from "ajv-formats";
-import { type Ended, estateFolder, phx } from "../fixtures/phx.ts";
-import { changedTexts, type Files, NEWER, REFERENCE, SECRETS } from "../fixtures/reference.ts";
+import { estateFolder, phx } from "../fixtures/phx.ts";
+import { type Files, NEWER, REFERENCE, SECRETS } from "../fixtures/reference.ts";
+import { diffIn, repository } from "../fixtures/repository.ts";
 
-const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 const SCHEMA = new URL("../../shared/schemas/sarif-schema-2.1.0-errata01.json", import.meta.url);
-
-/** A repository with the reference estate in `etc/`, one commit; gone when disposed of. */
-function repository(): Disposable & {
-  path: string;
-  git: (...args: string[]) => string;
-  write: (change: (files: Files) => void) => void;
-} {
-  const path = mkdtempSync(join(tmpdir(), "phx-diff-"));
-  const env = { PATH: process.env["PATH"], HOME: path, GIT_CONFIG_NOSYSTEM: "1" };
-  const who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"];
-  const git = (...args: string[]) =>
-    execFileSync("git", [...who, ...args], { cwd: path, env, encoding: "utf8" });
-  const write = (change: (files: Files) => void) => {
-    for (const { name, text } of Object.values(changedTexts(change)))
-      writeFileSync(join(path, "etc", name), text);
-  };
-  mkdirSync(join(path, "etc"));
-  write(() => {});
-  git("init", "-q");
-  git("add", ".");
-  git("commit", "-qm", "one");
-  return { path, git, write, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
-}
-
-function diffIn(
-  cwd: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<Ended> {
-  return new Promise((resolve) => {
-    const options = { cwd, env: { ...process.env, ...env }, maxBuffer: Infinity };
-    const child = execFile(process.execPath, [MAIN, "diff", ...args], options, (_error, stdout, stderr) =>
-      resolve({ status: child.exitCode, stdout, stderr }),
-    );
-  });
-}
 
 /** One rule more: anybody may reach tcp 8080 of Traefik. */
 function open(files: Files): void {
@@ -100,7 +60,7 @@ test("revisions in every spelling say the same, and nothing is written", async (
       ["main...work"],
       ["main", "--", "etc"],
       ["main..", "--", "./etc"],
-      ["main:etc", "etc"],
+      ["main:etc", "./etc"],
       ["HEAD~1:etc", "work:etc"],
     ].map((args) => diffIn(repo.path, args)),
   );
@@ -130,8 +90,6 @@ test("what is no revision, or holds no estate: exit 2, told with its side", asyn
     "version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
   );
   repo.git("commit", "-qam", "a pointer");
-  mkdirSync(join(repo.path, "work"));
-  repo.git("branch", "work");
   const cases: readonly (readonly [string[], RegExp])[] = [
     [
       ["nope", "--", "etc"],
@@ -150,8 +108,8 @@ test("what is no revision, or holds no estate: exit 2, told with its side", asyn
       /BASE HEAD~2 .*found nothing: the revision has no such path.*\[estate-missing\]/,
     ],
     [["HEAD~2", "HEAD~2", "--", "../x"], /expected a path inside the repository, found \.\.\/x/],
-    [["HEAD~2", "work"], /phx diff work: expected a folder or a revision, found both/],
-    [["etc"], /found the folder etc alone/],
+    [["./etc"], /found the folder \.\/etc alone/],
+    [["etc"], /revision etc: expected a commit, found none of that name/],
     [[], /found nothing/],
     [["HEAD~2", "--", "etc", "etc"], /expected one PATH behind --/],
     [["HEAD~2", "--format", "xml", "--", "etc"], /found --format xml/],
