@@ -87,7 +87,8 @@ export function exampleOf({ kind, witness }: ChangeGroup): string | undefined {
   return flow && flowText(flow);
 }
 
-function flowText({
+/** One packet: `tcp 10.0.0.12:40000 > 10.0.0.142:6333`, then what is not as most packets have it. */
+export function flowText({
   proto,
   source,
   sport,
