@@ -2,14 +2,14 @@ import { casAnswers } from "../ca-view.ts";
 import { type Estate, guestOf, type Route } from "../estate.ts";
 import { acmeRuleFor, challengeRules } from "./challenge.ts";
 import { askedElsewhere } from "./name-server.ts";
-import type { Proof, Violation } from "./proof.ts";
+import type { Found, Proof } from "./proof.ts";
 import { closedWay, flowBetween } from "./way.ts";
 
 /**
  * PKI-001: each name that Traefik is to certify resolves, for Step-CA, to where Traefik listens; the order and the
  * validation by TLS-ALPN-01 (RFC 8737) find their way.
  */
-export function proveCertificates(estate: Estate): Proof {
+export function proveCertificates(estate: Estate): Proof<Found> {
   const { routes } = estate;
   return {
     control: "PKI-001",
@@ -21,7 +21,7 @@ export function proveCertificates(estate: Estate): Proof {
   };
 }
 
-function misled(estate: Estate): readonly Violation[] {
+function misled(estate: Estate): readonly Found[] {
   const { routes } = estate;
   const mesh = guestOf(estate, "mesh").address;
   const elsewhere = askedElsewhere(estate, guestOf(estate, "ca"));
@@ -43,7 +43,7 @@ function misled(estate: Estate): readonly Violation[] {
 }
 
 /** Step-CA's policy denies its own name, so that nobody else gets a certificate for it. */
-function ownName({ routes, ca }: Estate): readonly Violation[] {
+function ownName({ routes, ca }: Estate): readonly Found[] {
   return routes
     .filter(({ hostname }) => hostname === ca.dnsName)
     .map(({ hostname, guestId, position }: Route) => ({
@@ -53,7 +53,7 @@ function ownName({ routes, ca }: Estate): readonly Violation[] {
     }));
 }
 
-function closedWays(estate: Estate): readonly Violation[] {
+function closedWays(estate: Estate): readonly Found[] {
   const [mesh, ca] = [guestOf(estate, "mesh").id, guestOf(estate, "ca").id];
   const order = closedWay(estate, {
     flow: flowBetween(estate, mesh, ca, "tcp", estate.ca.port),
