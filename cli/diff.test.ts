@@ -186,13 +186,13 @@ test("an approval of BASE covers what it names; one of HEAD, expired, unused or 
     covered.stdout,
     /^Newly allowed, approved:\n(?: {2}.*\n)+ {6}approved until 2999-01-01T00:00:00\.000Z: NET-7, net: the new console$/m,
   );
-  assert.match(covered.stdout, /^conformance\.json itself changes:\n {2}- approval of tcp 8080/m);
+  assert.match(covered.stdout, /^conformance\.json itself changes:\n {2}removed: approval of tcp 8080/m);
   const states: readonly (readonly [object, RegExp])[] = [
-    [{ expires: "2026-01-01" }, /^ {2}expired: NET-7, conformance\.json:1:\d+$/m],
+    [{ expires: "2026-01-01" }, /^ {2}expired: NET-7, conformance\.json:1:\d+, expires: 2026-01-01T00:00:00\.000Z$/m],
     [{ flows: ["tcp 8081"] }, /^ {2}unused: NET-7/m],
-    [{ flows: ["everything"] }, /^ {2}too broad: NET-7/m],
-    [{ flows: ["tcp"] }, /^ {2}too broad: NET-7/m],
-    [{ from: "*" }, /^ {2}too broad: NET-7/m],
+    [{ flows: ["everything"] }, /^ {2}too broad: NET-7, .*, flows: any protocol$/m],
+    [{ flows: ["tcp"] }, /^ {2}too broad: NET-7, .*, flows: all ports of tcp$/m],
+    [{ from: "*" }, /^ {2}too broad: NET-7, .*, from: \*$/m],
   ];
   for (const [change, expected] of states) {
     file(base.path, approve(change));
@@ -206,7 +206,7 @@ test("an approval of BASE covers what it names; one of HEAD, expired, unused or 
   file(head.path, approve());
   const own = await judge();
   assert.equal(own.status, 1);
-  assert.match(own.stdout, /^HEAD .*\n\nconformance\.json itself changes:\n {2}\+ approval of tcp 8080/m);
+  assert.match(own.stdout, /^HEAD .*\n\nconformance\.json itself changes:\n {2}added: approval of tcp 8080/m);
 });
 
 test("a conformance.json that is none: exit 2 with the place and the side", async () => {
@@ -267,6 +267,8 @@ test("names, routes, certificates and guests", async () => {
 test("JSON and SARIF hold what text does, SARIF by its schema, and no form holds a secret", async () => {
   using head = estateFolder(open);
   const json = await phx(["diff", REFERENCE, head.path, "--json"]);
+  const text = await phx(["diff", REFERENCE, head.path]);
+  assert.match(text.stdout, /^newly allowed: 1 \(10 pairs\)$/m);
   const { unapproved, changes } = JSON.parse(json.stdout) as {
     unapproved: number;
     changes: {

@@ -10,7 +10,7 @@ import { decodeStrictly } from "../policy/read-file.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
 import { renderDiffMarkdown } from "../reports/diff-markdown.ts";
 import { renderDiffText } from "../reports/diff-text.ts";
-import { type DiffInput, endsText } from "../reports/diff-words.ts";
+import { type DiffInput, endsText, pairsOf } from "../reports/diff-words.ts";
 import { renderSarif, type SarifFinding } from "../reports/sarif.ts";
 import { parseArguments, usage } from "./arguments.ts";
 import { EXPECTED, readSides, type Side, toldOf } from "./diff-sides.ts";
@@ -115,12 +115,6 @@ function jsonOf({ diff, base, head }: DiffInput): unknown {
     comparesServices: hasServices,
     files,
   };
-}
-
-/** From how many places to how many others. */
-function pairsOf({ from, to }: PacketChange): number {
-  const senders = new Set(from.map(({ id }) => id));
-  return from.length * to.length - to.filter(({ id }) => senders.has(id)).length;
 }
 
 function changeJson({ from, to, was, sets, witness, ...rest }: PacketChange): unknown {

@@ -6,20 +6,27 @@ import { icmpService } from "../space/layout.ts";
 import type { Conditions } from "../space/packet-space.ts";
 import { joined, others, type Span, single } from "../space/spans.ts";
 import { without } from "./ends.ts";
-import { EVERYTHING, OF_BOTH, OF_SIX } from "./flow-words.ts";
+import { FAMILIES } from "./families.ts";
+import { EVERYTHING, EVERYTHING_OF, OF_BOTH, OF_SIX } from "./flow-words.ts";
 
 /** Flows that a person has written, as conditions for each family that they are of. */
 export interface WrittenFlows {
   readonly conditions: Readonly<Partial<Record<Family, Conditions>>>;
 }
 
-const WILD = new Set([EVERYTHING, "*", "any", "all"]);
+/** Words for all of the families. */
+const WHOLE: ReadonlyMap<string, readonly Family[]> = new Map<string, readonly Family[]>([
+  ...[EVERYTHING, "*", "any", "all"].map((word) => [word, FAMILIES] as const),
+  ...FAMILIES.map((family) => [EVERYTHING_OF[family].toLowerCase(), [family]] as const),
+]);
 
 /**
  * Flows in the words in which `flowWords` prints them, but for state, flags and MAC: `tcp 443, 8000-8010 from 10.0.0.0/24 except
  * 10.0.0.12`, `icmp echo-request`, `udp 53, IPv6 too`. Undefined where they are none.
  */
 export function parseFlows(text: string): WrittenFlows | undefined {
+  const whole = WHOLE.get(text.trim().toLowerCase());
+  if (whole) return { conditions: Object.fromEntries(whole.map((each) => [each, {}])) };
   const isSix = text.endsWith(OF_SIX);
   const suffix = isSix ? OF_SIX : text.endsWith(OF_BOTH) ? OF_BOTH : "";
   const families: readonly Family[] = isSix ? [6] : suffix === OF_BOTH ? [4, 6] : [4];
@@ -27,8 +34,6 @@ export function parseFlows(text: string): WrittenFlows | undefined {
     .slice(0, text.length - suffix.length)
     .trim()
     .replaceAll(/\s+/g, " ");
-  if (WILD.has(plain.toLowerCase()))
-    return { conditions: Object.fromEntries(families.map((each) => [each, {}])) };
   const [, what = "", sports, from, to] =
     /^(.*?)(?: source port (.*?))?(?: from (.*?))?(?: to (.*?))?$/.exec(plain) ?? [];
   const service = parseService(what);
