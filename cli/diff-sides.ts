@@ -14,6 +14,8 @@ export interface Side {
   readonly title: string;
   readonly tree: FileTree;
   readonly declaration: FolderDeclaration;
+  /** Where its files lie from the repository's root, of a named folder from the current one: `etc`; "" there, or elsewhere. */
+  readonly below: string;
 }
 
 /** Where a side is to be read. */
@@ -21,6 +23,8 @@ interface Place {
   readonly title: string;
   readonly tree: FileTree;
   readonly folder: string;
+  /** With which the paths begin of all that lies in the repository. */
+  readonly root: string;
 }
 
 export const EXPECTED = "BASE HEAD, BASE..HEAD or BASE [-- PATH]";
@@ -40,9 +44,15 @@ export function readSides(
   return [readSide("BASE", base, nodeName), readSide("HEAD", head, nodeName)];
 }
 
-function readSide(name: string, { title, tree, folder }: Place, nodeName: string | undefined): Side {
+function readSide(name: string, { title, tree, folder, root }: Place, nodeName: string | undefined): Side {
   const declaration = toldOf(`${name} ${title}`, () => readDeclaration(folder, nodeName, tree));
-  return { title, tree, declaration };
+  return { title, tree, declaration, below: belowRoot(root, declaration.folder) };
+}
+
+function belowRoot(root: string, folder: string): string {
+  const rest = folder.startsWith(root) ? folder.slice(root.length) : "";
+  const isWhole = root.endsWith(":") || root.endsWith("/") || rest.startsWith("/");
+  return isWhole ? rest.replaceAll(/^\/|\/$/g, "") : "";
 }
 
 /** Faults of what is read, each with the side that it is of: both may have files of one name. */
@@ -111,7 +121,7 @@ function toldAsFolder<T>(word: string, ask: () => T): T {
 }
 
 function folderPlace(word: string): Place {
-  return { title: word, tree: folderTree(word), folder: word };
+  return { title: word, tree: folderTree(word), folder: word, root: process.cwd() };
 }
 
 /** `REV`, with the path behind `--`, or `REV:PATH`, whose path begins at the repository's root. */
@@ -123,7 +133,7 @@ function revisionPlace(word: string, path: string | undefined): Place {
   const below = own === undefined ? fromRoot(path) : inRepository(own, own);
   const id = commit.slice(0, 12);
   const title = commit.startsWith(name) ? id : `${name} (${id})`;
-  return { title: below === "" ? title : `${title}:${below}`, tree, folder: `${root}${below}` };
+  return { title: below === "" ? title : `${title}:${below}`, tree, folder: `${root}${below}`, root };
 }
 
 /** The revision of a word that may have a path too. */
@@ -148,7 +158,12 @@ function workingPlace(path: string | undefined): Place {
   }
   const below = fromRoot(path);
   const folder = below === "" ? top : posix.join(top, below);
-  return { title: `the working tree${below === "" ? "" : `:${below}`}`, tree: folderTree(top), folder };
+  return {
+    title: `the working tree${below === "" ? "" : `:${below}`}`,
+    tree: folderTree(top),
+    folder,
+    root: top,
+  };
 }
 
 /** A path as it is given, from the current folder, as one from the repository's root; "" is the root. */

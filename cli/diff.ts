@@ -1,16 +1,17 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { EXIT, HarnessError } from "../errors.ts";
 import { CONFORMANCE_FILE, type Exceptions, parseConformance } from "../policy/approval.ts";
 import { diffOf, type GovernedSide, unapproved } from "../policy/diff/diff.ts";
-import { type ChangeGroup, groupChanges } from "../policy/diff/group.ts";
+import { type ChangeGroup, groupChanges, inOrder } from "../policy/diff/group.ts";
 import type { PacketChange } from "../policy/diff/packet-changes.ts";
 import { sideOf } from "../policy/diff/side.ts";
+import type { Position } from "../policy/estate.ts";
 import { decodeStrictly } from "../policy/read-file.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
 import { renderDiffMarkdown } from "../reports/diff-markdown.ts";
 import { renderDiffText } from "../reports/diff-text.ts";
-import { type DiffInput, endsText, pairsOf } from "../reports/diff-words.ts";
+import { deviationText, type DiffInput, endsText, pairsOf } from "../reports/diff-words.ts";
 import { renderSarif, type SarifFinding } from "../reports/sarif.ts";
 import { parseArguments, usage } from "./arguments.ts";
 import { EXPECTED, readSides, type Side, toldOf } from "./diff-sides.ts";
@@ -65,7 +66,7 @@ export async function run(args: string[]): Promise<number> {
     [was, is].flatMap(({ node }) => [...node.nics.map(({ place }) => place), "lan", "host", "beyond"]),
   ).size;
   const input = { diff, groups: groupChanges(diff.packets), base: base.title, head: head.title, places };
-  process.stdout.write(print(input, is));
+  process.stdout.write(print(input, { files: is.files, below: head.below }));
   return unapproved(diff).length > 0 ? EXIT.findings : EXIT.conformant;
 }
 
@@ -96,7 +97,10 @@ function exceptionsIn(path: string, bytes: Buffer): Exceptions {
   throw new HarnessError("json-syntax", detail);
 }
 
-const PRINTERS: Readonly<Record<string, (input: DiffInput, head: GovernedSide) => string>> = {
+/** HEAD's files, and where they lie. */
+type Located = Pick<GovernedSide, "files"> & Pick<Side, "below">;
+
+const PRINTERS: Readonly<Record<string, (input: DiffInput, head: Located) => string>> = {
   text: renderDiffText,
   markdown: renderDiffMarkdown,
   json: (input) => `${asciiJson(jsonOf(input))}\n`,
@@ -124,8 +128,8 @@ function changeJson({ from, to, was, sets, witness, ...rest }: PacketChange): un
   });
   return {
     ...rest,
-    from: from.map(({ id }) => id),
-    to: to.map(({ id }) => id),
+    from: inOrder(from).map(({ id }) => id),
+    to: inOrder(to).map(({ id }) => id),
     ...(was && { was: was.id }),
     sets: Object.values(sets),
     witness: Object.fromEntries(fates),
@@ -139,19 +143,33 @@ const NEWLY_ALLOWED = {
   remedy: "Take it back, or have it approved in conformance.json of the revision that it is held against.",
 } as const;
 
-/** What is newly allowed and not approved, where HEAD's files say it. */
-function sarifOf({ diff, places }: DiffInput, { files }: GovernedSide): unknown {
-  const findings = groupChanges(unapproved(diff)).map((group) =>
-    findingOf(group, places, files[0]?.name ?? ""),
-  );
-  return renderSarif({ version: version(), lints: { "newly-allowed": NEWLY_ALLOWED }, findings, files });
+/** What is newly allowed and not approved, where HEAD's files say it: by their paths in the repository, as GitHub looks for them. */
+function sarifOf({ diff, places }: DiffInput, { files, below }: Located): unknown {
+  const located = files.map((file) => ({ ...file, name: posix.join(below, file.name) }));
+  const findings = groupChanges(unapproved(diff)).map((group) => {
+    const positions = group.causes.flatMap(({ side, position }) =>
+      side === "head" && position ? [{ ...position, file: posix.join(below, position.file) }] : [],
+    );
+    return findingOf(group, places, positions, located[0]?.name ?? "");
+  });
+  return renderSarif({
+    version: version(),
+    lints: { "newly-allowed": NEWLY_ALLOWED },
+    findings,
+    files: located,
+  });
 }
 
-function findingOf({ from, to, flows, causes }: ChangeGroup, places: number, file: string): SarifFinding {
-  const positions = causes.flatMap(({ side, position }) => (side === "head" && position ? [position] : []));
+function findingOf(
+  { from, to, flows, deviation }: ChangeGroup,
+  places: number,
+  positions: readonly Position[],
+  file: string,
+): SarifFinding {
   const [position = { file, line: 1, column: 1, pointer: "" }, ...related] = positions;
   const way = `${endsText(from, places)} to ${endsText(to, places)}`;
-  const message = `newly allowed from ${way}: ${flows.join("; ")}`;
+  const odd = deviation ? `, ${deviationText({ deviation })}` : "";
+  const message = `newly allowed from ${way}${odd}: ${flows.join("; ")}`;
   const { level, remedy } = NEWLY_ALLOWED;
   return { lint: "newly-allowed", level, position, message, remedy, subject: message, related, count: 1 };
 }

@@ -78,7 +78,7 @@ function groupItem(group: ChangeGroup, places: number): Item {
   return {
     head: [{ quoted: wayText(group, places) }],
     lists: [
-      deviation === undefined ? [] : [{ depth: 1, parts: [deviation] }],
+      deviation === undefined ? [] : [{ depth: 1, parts: [`${deviation}:`] }],
       flows.map((flow) => ({ depth: 1, parts: [{ quoted: flow }] })),
       answer === undefined ? [] : [{ depth: 2, parts: [answer] }],
       approval ? [{ depth: 2, parts: approvedParts(approval) }] : [],

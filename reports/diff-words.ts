@@ -62,8 +62,8 @@ const DEVIATIONS: Readonly<Record<NonNullable<ChangeGroup["deviation"]>, string>
 };
 
 /** What a reader has to know first of packets that are not as one end sends them to the other, and an approval's word for it. */
-export function deviationText({ deviation }: ChangeGroup): string | undefined {
-  return deviation && `${DEVIATIONS[deviation]} (deviation ${deviation}):`;
+export function deviationText({ deviation }: Pick<ChangeGroup, "deviation">): string | undefined {
+  return deviation && `${DEVIATIONS[deviation]} (deviation ${deviation})`;
 }
 
 /** `drop -> reject (tcp-reset)`, for a change that has it. */

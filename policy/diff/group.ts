@@ -67,7 +67,8 @@ function allOf({ from, to }: ChangeGroup): readonly End[] {
   return inOrder([...from, only]);
 }
 
-function inOrder(ends: readonly End[]): readonly End[] {
+/** The world, the host, then guests by number. */
+export function inOrder(ends: readonly End[]): readonly End[] {
   const rankOf = (id: Place) => (/^\d/.test(id) ? Number.parseInt(id, 10) : -1);
   return [...ends].sort((a, b) => rankOf(a.id) - rankOf(b.id));
 }
