@@ -35,7 +35,9 @@ export function parseSource(
   const isKnown = new Set(known.map(({ node }) => node));
   const worded = wordedSecretsIn(root, text).filter(({ node }) => !isKnown.has(node));
   const hidden = [...known, ...worded].sort((a, b) => a.node.offset - b.node.offset);
-  const secrets = hidden.map(({ node, path }) => positionAt(lines, node.offset, path));
+  // A rule's words are told with its line.
+  const told = hidden.filter(({ said, path }) => said === undefined || !path.includes("rules"));
+  const secrets = told.map(({ node, path }) => positionAt(lines, node.offset, path));
   return { text: redact(text, hidden), root, lines, secrets };
 }
 

@@ -82,8 +82,9 @@ function secret(position: Position): LintFinding {
     const remedy = "Nothing need be done.";
     return found("remark", position, pointer, `${named} is redacted in all output, for its name`, { remedy });
   }
-  const message =
-    named === undefined ? `${pointer} is a secret, by the name beside it` : `${named} holds a secret`;
+  const words =
+    keys.at(-1) === "value" ? "is a secret, by the name beside it" : "holds a secret in its words";
+  const message = named === undefined ? `${pointer} ${words}` : `${named} holds a secret`;
   return found("secret-in-file", position, pointer, message);
 }
 
