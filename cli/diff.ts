@@ -24,7 +24,8 @@ in another way or answered by another guest; who reaches whom, one packet as an 
 routes, certificates and guests likewise. Both sides are read as they are, a revision without a checkout; nothing is sent or
 written, and no root is needed.
 
-  BASE, HEAD     folders with the Phoenix files or with Proxmox's .fw files, or git revisions: main, HEAD~3, a tag, main:etc
+  BASE, HEAD     git revisions: main, HEAD~3, a tag, main:etc; or folders with the Phoenix files or with Proxmox's .fw files,
+                 which are written as paths: ./etc, /srv/etc
   BASE..HEAD     two revisions; with ... what HEAD changed since it left BASE
   BASE           one revision, against the working tree
   PATH           the folder in the repository, from the current one (default: all of it)
@@ -36,14 +37,16 @@ flags:
   --help         this text
 
 Where flows are meant to become allowed, an approval in BASE's conformance.json, beside the files, says so: from, to, flows
-(in the words printed here), owner, reason, ticket, expires. An approval that has expired, or stands for anybody or anything,
-covers nothing, and HEAD's own approvals do not count.
+(in the words printed here), owner, reason, ticket, expires. An approval that has expired, stands for anybody or anything, or whose
+guest is another one on HEAD covers nothing, and HEAD's own approvals do not count. Packets with a forged source or MAC need one
+that says so (deviation). Names, routes and certificates are told and do not fail.
 
-exit status: 0 where nothing is newly allowed, or all of it is approved, and 1 where something is
+exit status: 0 where no packet is newly allowed, or each is approved, and 1 where one is
 
 example:
   phx diff main..HEAD -- etc
   phx diff main --format markdown -- etc > comment.md
+  phx diff ./etc ./new-etc
 `;
 
 const WORDS = `${EXPECTED} [--format text|markdown|json|sarif] [--json] [--node NAME]`;
@@ -143,7 +146,7 @@ const NEWLY_ALLOWED = {
   remedy: "Take it back, or have it approved in conformance.json of the revision that it is held against.",
 } as const;
 
-/** What is newly allowed and not approved, where HEAD's files say it: by their paths in the repository, as GitHub looks for them. */
+/** What is newly allowed and not approved, where HEAD's files say it: by their paths in the repository, as GitHub has them. */
 function sarifOf({ diff, places }: DiffInput, { files, below }: Located): unknown {
   const located = files.map((file) => ({ ...file, name: posix.join(below, file.name) }));
   const findings = groupChanges(unapproved(diff)).map((group) => {
