@@ -144,6 +144,7 @@ test("SARIF names files by their path in the repository", async () => {
       ),
       ["etc/phoenix_lxc_configs.json"],
     );
+    assert.match(stdout, /"text": "The repository's root; /);
     assert.ok(run?.artifacts.every(({ location }) => location.uri.startsWith("etc/")));
   }
 });

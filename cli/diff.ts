@@ -160,6 +160,7 @@ function sarifOf({ diff, places }: DiffInput, { files, below }: Located): unknow
     lints: { "newly-allowed": NEWLY_ALLOWED },
     findings,
     files: located,
+    root: "The repository's root; of a named folder the current one, or where it lies outside of that itself.",
   });
 }
 

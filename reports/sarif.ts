@@ -25,6 +25,8 @@ export interface SarifInput {
   readonly findings: readonly SarifFinding[];
   /** The files that were read, as far as their digests are known. */
   readonly files: readonly Pick<SourceFile, "name" | "sha256">[];
+  /** What paths count from, a sentence; of a check the folder that was checked. */
+  readonly root?: string;
   /** What there is to say of the run as a whole. */
   readonly properties?: object;
 }
@@ -35,7 +37,8 @@ const BASE = "ESTATE";
 const LEVELS: Readonly<Record<Level, "error" | "note">> = { finding: "error", note: "note" };
 
 /** Findings of `phx check` as a SARIF 2.1.0 log. Positions count UTF-16 units, as ours do. */
-export function renderSarif({ version, lints, findings, files, properties }: SarifInput): unknown {
+export function renderSarif(input: SarifInput): unknown {
+  const { version, lints, findings, files, root = "The folder that was checked.", properties } = input;
   const ids = Object.keys(lints);
   const fingerprints = fingerprintsOf(findings);
   return {
@@ -50,7 +53,7 @@ export function renderSarif({ version, lints, findings, files, properties }: Sar
             rules: Object.entries(lints).map(([id, lint]) => ruleOf(id, lint)),
           },
         },
-        originalUriBaseIds: { [BASE]: { description: { text: "The folder that was checked." } } },
+        originalUriBaseIds: { [BASE]: { description: { text: root } } },
         artifacts: files.map(({ name, sha256 }) => ({
           location: artifact(name),
           hashes: { "sha-256": sha256 },
