@@ -41,14 +41,14 @@ function endAt(ends: ReadonlyMap<Place, End>, id: Place): End {
   return { ...end, id };
 }
 
-export const TOO_MANY =
+const TOO_MANY =
   "not worked out: so many rules decide between the two that it would take minutes; ask for one packet instead of --set";
 
 /** Each course of lines that lets something through with what it does, then the lines that stop all else. */
 export function explainSetText({ from, to, explained, unknownOwn }: ExplainedPair): readonly string[] {
   const pair = `from ${describeVantage(from)} to ${describeVantage(to)}`;
   if (!explained) return [pair, TOO_MANY];
-  const { first, standing } = explained;
+  const { first, established } = explained;
   return [
     pair,
     "",
@@ -56,7 +56,7 @@ export function explainSetText({ from, to, explained, unknownOwn }: ExplainedPai
     ...passingLines(first),
     "",
     "packets of flows that stand (ESTABLISHED, RELATED):",
-    ...passingLines(standing),
+    ...passingLines(established),
     ...unknownOwn.map(
       (family) =>
         `note: no file gives ${from.id} an IPv${family} address: as its own counts any that is nobody's`,
@@ -140,8 +140,8 @@ interface PassingJson {
 export function explainSetJson({ from, to, explained, unknownOwn }: ExplainedPair) {
   const ends = { from: from.id, to: to.id, complete: explained !== undefined };
   if (!explained) return ends;
-  const { hops, first, standing } = explained;
-  return { ...ends, unknownOwn, hops, ...passingJson(first), standing: passingJson(standing) };
+  const { hops, first, established } = explained;
+  return { ...ends, unknownOwn, hops, ...passingJson(first), established: passingJson(established) };
 }
 
 function passingJson({ passages, stops }: Passing): PassingJson {

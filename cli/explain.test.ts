@@ -256,7 +256,7 @@ const SetPrint = z.strictObject({
   unknownOwn: z.array(z.union([z.literal(4), z.literal(6)])),
   hops: z.array(Ruled.pick({ hook: true, where: true })),
   ...Passing.shape,
-  standing: Passing,
+  established: Passing,
   assumed: z.array(z.looseObject({ message: z.string() })),
 });
 
@@ -279,7 +279,7 @@ test("--set --json: the shape that is promised; own sources apart from forged on
     ["GATEWAY", "FORWARD", "FORWARD"],
   );
   assert.ok(mesh?.accepted.every(({ decider }) => decider.kind === "standing"));
-  assert.deepEqual([...new Set(mesh?.standing.accepted.map(({ bearing }) => bearing))], ["any"]);
+  assert.deepEqual([...new Set(mesh?.established.accepted.map(({ bearing }) => bearing))], ["any"]);
 });
 
 test("--set of Proxmox's own files: of a sender without a known address the assumption is said", async (context) => {

@@ -34,9 +34,9 @@ function explained(node: Node, from: Place, to: Place): { all: Explained; sender
 }
 
 /** Which of the two parts speaks of a packet; undefined of one that is in no state in which conntrack has it. */
-function partOf({ first, standing }: Explained, packet: Packet): Passing | undefined {
+function partOf({ first, established }: Explained, packet: Packet): Passing | undefined {
   const { state } = packet;
-  if (state === "ESTABLISHED" || state === "RELATED") return standing;
+  if (state === "ESTABLISHED" || state === "RELATED") return established;
   return state === firstState(packet) && !isOwnReply(packet) ? first : undefined;
 }
 
@@ -103,7 +103,7 @@ for (const [words, nodes, space] of KINDS)
       const pairs = space.pairs.filter((_, at) => (at + index) % (space.pairs.length / PAIRS_EACH) === 0);
       for (const [from, to] of pairs) {
         const { all, sender } = explained(node, from, to);
-        for (const part of [all.first, all.standing]) assertWitnesses(node, part);
+        for (const part of [all.first, all.established]) assertWitnesses(node, part);
         for (const flow of flowsOf(space, from, to)) {
           const passing = partOf(all, packetOf(flow));
           if (passing) assertPacket(node, passing, flow, sender);

@@ -42,7 +42,7 @@ export interface Passing {
 export interface Explained {
   readonly hops: readonly Pick<Hop, "hook" | "where">[];
   readonly first: Passing;
-  readonly standing: Passing;
+  readonly established: Passing;
 }
 
 /** Rules at one hop of which the sets take seconds, as those of `phx coverage`. */
@@ -61,7 +61,7 @@ export function explainSet(
   if (isLong) return undefined;
   const of = (sets: (each: PacketSpace) => PacketSet) =>
     FAMILIES.map((family) => space.courses(from, to, sets(space.spaces[family])));
-  const [first, standing] = [of(firstPackets), of(standingPackets)];
+  const [first, established] = [of(firstPackets), of(establishedPackets)];
   const tell = (all: readonly (readonly Course[] | undefined)[], isFirst: boolean): Passing | undefined => {
     const courses = all.flat();
     const known = courses.filter((each) => each !== undefined);
@@ -73,10 +73,10 @@ export function explainSet(
       stops: stopsOf(known, ends),
     };
   };
-  const [opening, later] = [tell(first, true), tell(standing, false)];
+  const [opening, later] = [tell(first, true), tell(established, false)];
   return (
     opening &&
-    later && { hops: hops.map(({ hook, where }) => ({ hook, where })), first: opening, standing: later }
+    later && { hops: hops.map(({ hook, where }) => ({ hook, where })), first: opening, established: later }
   );
 }
 
@@ -86,12 +86,12 @@ function linesOf(asked: readonly Asked[]): number {
     .reduce((sum, line) => sum + (line.kind === "group" ? line.group.lines.length : 1), 0);
 }
 
-const STANDING = (["RELATED", "ESTABLISHED"] as const).map((each) => single(stateNumber(each)));
+const ESTABLISHED = (["RELATED", "ESTABLISHED"] as const).map((each) => single(stateNumber(each)));
 /** Those of nearly all packets: an example should have one of them. */
 const USUAL = (["NEW", "ESTABLISHED"] as const).map((each) => single(stateNumber(each)));
 
-function standingPackets(space: PacketSpace): PacketSet {
-  return PacketSet.where(space, { states: STANDING });
+function establishedPackets(space: PacketSpace): PacketSet {
+  return PacketSet.where(space, { states: ESTABLISHED });
 }
 
 function passagesOf(course: Course, ends: readonly [End, End]): readonly Passage[] {
