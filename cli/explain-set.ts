@@ -1,4 +1,4 @@
-import { type End, endsOf } from "../policy/diff/ends.ts";
+import { type End, endsOf, without } from "../policy/diff/ends.ts";
 import { sideOf } from "../policy/diff/side.ts";
 import { describeDecider, explainHop } from "../policy/explain.ts";
 import {
@@ -10,6 +10,7 @@ import {
   type Stop,
 } from "../policy/explain-set.ts";
 import type { Decider, Flow, Hop, Place } from "../policy/flow.ts";
+import { parseIp } from "../policy/ip.ts";
 import { describePosition } from "../policy/position.ts";
 import type { FolderDeclaration } from "../policy/read.ts";
 import type { SetJson } from "../policy/space/print.ts";
@@ -28,17 +29,21 @@ export interface ExplainedPair {
 
 export function explainPair(declaration: FolderDeclaration, from: Vantage, to: Vantage): ExplainedPair {
   const ends = endsOf(sideOf(declaration));
-  const [sender, receiver] = [endAt(ends, from.id), endAt(ends, to.id)];
+  const { gateway } = declaration.node.host;
+  const [sender, receiver] = [endAt(ends, from.id, gateway), endAt(ends, to.id, gateway)];
   const explained = explainSet(declaration.node, from.id, to.id, [sender, receiver]);
   const unknownOwn = ([4, 6] as const).filter((family) => sender.isOwn && sender.known[family].length === 0);
   return { from, to, explained, unknownOwn };
 }
 
-/** `outside` is who `wan` is, without the gateway between. */
-function endAt(ends: ReadonlyMap<Place, End>, id: Place): End {
+/** `outside` is who `wan` is, without the gateway between; the gateway's address is no device's of the LAN. */
+function endAt(ends: ReadonlyMap<Place, End>, id: Place, gateway: string | undefined): End {
   const end = ends.get(id) ?? (id === "outside" ? ends.get("wan") : undefined);
   if (!end) throw new TypeError(`no end ${id}`);
-  return { ...end, id };
+  const ip = gateway === undefined ? undefined : parseIp(gateway);
+  if (id !== "lan" || ip?.family !== 4) return { ...end, id };
+  const own = without(end.addresses[4], [{ family: 4, first: ip.value, last: ip.value }]);
+  return { ...end, addresses: { ...end.addresses, 4: own } };
 }
 
 const TOO_MANY =

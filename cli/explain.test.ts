@@ -231,6 +231,15 @@ test("--set: all that gets through, by the lines of every hop; agrees with what 
   assert.match(forged.stdout, /^accept$/m);
 });
 
+test("--set from lan: the gateway's address, and those of host and guests, are forged there", async () => {
+  const { stdout } = await explain("--set", "--from", "lan", "--to", "101");
+  const [own = "", forged = ""] = ["own", "forged"].map(
+    (bearing) => new RegExp(`${bearing} source: tcp 80 from (.*)`).exec(stdout)?.[1],
+  );
+  assert.match(forged, /^0\.0\.0\.0-10\.0\.0\.1, 10\.0\.0\.10, /);
+  assert.match(own, /^10\.0\.0\.0\/24 except 10\.0\.0\.0\/31, 10\.0\.0\.10, 10\.0\.0\.12\/31/);
+});
+
 const Ruled = z.strictObject({
   hook: z.string(),
   where: z.string(),
