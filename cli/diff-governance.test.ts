@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Files } from "../fixtures/reference.ts";
@@ -146,5 +147,40 @@ test("SARIF names files by their path in the repository", async () => {
     );
     assert.match(stdout, /"text": "The repository's root; /);
     assert.ok(run?.artifacts.every(({ location }) => location.uri.startsWith("etc/")));
+  }
+});
+
+test("what is hostile in names, comments and approvals is harmless in every form", async () => {
+  const evil = "x\u001b[31m\u202e](http://evil.example)</details>@team``<img/src=x>\u0007";
+  const root = mkdtempSync(join(tmpdir(), "phx-diff-"));
+  try {
+    for (const side of ["a", "b"]) {
+      const write = (name: string, text: string) => writeFileSync(join(root, side, name), text);
+      mkdirSync(join(root, side));
+      write("cluster.fw", "[OPTIONS]\nenable: 1\n");
+      write(
+        "101.conf",
+        `hostname: ${evil}\nnet0: name=eth0,bridge=vmbr0,hwaddr=52:54:00:00:00:65,firewall=1\n`,
+      );
+      write(
+        "101.fw",
+        `[OPTIONS]\nenable: 1\n[RULES]\n${side === "b" ? `IN ACCEPT -p tcp -dport 80 # ${evil}\n` : ""}`,
+      );
+    }
+    const words = evil.replaceAll(/\p{Cc}/gu, "");
+    const text = conformance({ ...APPROVAL, owner: words, reason: words, ticket: words });
+    writeFileSync(join(root, "b", "conformance.json"), text);
+    for (const form of ["text", "markdown", "json", "sarif"]) {
+      const { status, stdout, stderr } = await diffIn(root, ["./a", "./b", "--format", form]);
+      assert.deepEqual([status, stderr], [1, ""]);
+      assert.doesNotMatch(stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+      assert.match(stdout, /evil\.example/);
+      if (form === "markdown")
+        assert.doesNotMatch(stdout.replaceAll(/(`+)(?!`).*?[^`]\1(?!`)/g, ""), /evil|@team|<img/);
+      if (form === "sarif") assert.doesNotMatch(stdout, /\]\(http/);
+      if (form === "json" || form === "sarif") assert.equal(typeof JSON.parse(stdout), "object");
+    }
+  } finally {
+    rmSync(root, { recursive: true });
   }
 });

@@ -13,7 +13,7 @@ import {
 export type Part = string | { readonly quoted: string };
 
 /** How far a line of an item stands in: what passes, or what is said of it. */
-export interface Line {
+interface Line {
   readonly depth: 1 | 2;
   readonly parts: readonly Part[];
 }
