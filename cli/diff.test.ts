@@ -188,7 +188,10 @@ test("an approval of BASE covers what it names; one of HEAD, expired, unused or 
   );
   assert.match(covered.stdout, /^conformance\.json itself changes:\n {2}removed: approval of tcp 8080/m);
   const states: readonly (readonly [object, RegExp])[] = [
-    [{ expires: "2026-01-01" }, /^ {2}expired: NET-7, conformance\.json:1:\d+, expires: 2026-01-01T00:00:00\.000Z$/m],
+    [
+      { expires: "2026-01-01" },
+      /^ {2}expired: NET-7, conformance\.json:1:\d+, expires: 2026-01-01T00:00:00\.000Z$/m,
+    ],
     [{ flows: ["tcp 8081"] }, /^ {2}unused: NET-7/m],
     [{ flows: ["everything"] }, /^ {2}too broad: NET-7, .*, flows: any protocol$/m],
     [{ flows: ["tcp"] }, /^ {2}too broad: NET-7, .*, flows: all ports of tcp$/m],
