@@ -167,6 +167,7 @@ function decidersOf(comparison: Comparison, change: PairChange, side: SideName):
   const { from, to, was, family, kind, set, whole, deviation } = change;
   const pair = { from, to: side === "base" ? (was ?? to) : to, family };
   const own = kind === "denied" ? "base" : kind === "answer" ? undefined : "head";
+  const isAccepted = side === own || kind === "responder";
   const hops = comparison.hops.changedHops(side, pair);
   const flowsOf = (of: PacketSet) => comparison.flowsOf(of);
   const isElsewhere =
@@ -183,8 +184,11 @@ function decidersOf(comparison: Comparison, change: PairChange, side: SideName):
       : (hops.length === 0 || isAlone
           ? comparison.byDecider(side, pair)
           : hops.flatMap((hop) => comparison.hops.hopByDecider(side, hop, family))
-        ).filter((each) => !(deviation ? each.set : comparison.flowsOf(each.set)).intersect(here).isEmpty);
-  return telling(decided, side === own || kind === "responder").map((ruling) => causeOf(side, ruling));
+        )
+          // Of what comes through only those that accept are told, and the flows of a set cost more than all else.
+          .filter(({ verdict }) => !isAccepted || verdict === "accept")
+          .filter((each) => !(deviation ? each.set : comparison.flowsOf(each.set)).intersect(here).isEmpty);
+  return telling(decided, isAccepted).map((ruling) => causeOf(side, ruling));
 }
 
 /** What comes through is accepted by all that it meets, and what does not is refused by one: the others tell nothing. */
