@@ -3,6 +3,7 @@ import { join, posix } from "node:path";
 import { EXIT, HarnessError } from "../errors.ts";
 import { CONFORMANCE_FILE, type Exceptions, parseConformance } from "../policy/approval.ts";
 import { diffOf, type GovernedSide, unapproved } from "../policy/diff/diff.ts";
+import { tooLong } from "../policy/diff/size.ts";
 import { type ChangeGroup, groupChanges, inOrder } from "../policy/diff/group.ts";
 import type { PacketChange } from "../policy/diff/packet-changes.ts";
 import { sideOf } from "../policy/diff/side.ts";
@@ -64,6 +65,11 @@ export async function run(args: string[]): Promise<number> {
   if (!print) throw usage("diff", WORDS, `--format ${format}`);
   const [base, head] = readSides(positionals, paths[0], values.node);
   const [was, is] = [governed("BASE", base), governed("HEAD", head)];
+  const undecided = tooLong(was.node) ?? tooLong(is.node);
+  if (undecided !== undefined) {
+    process.stderr.write(`phx: undecided: ${undecided}; nothing was compared\n`);
+    return EXIT.inconclusive;
+  }
   const diff = diffOf(was, is, new Date());
   const places = new Set(
     [was, is].flatMap(({ node }) => [...node.nics.map(({ place }) => place), "lan", "host", "beyond"]),
