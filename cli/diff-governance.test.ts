@@ -9,7 +9,7 @@ import { diffIn, repository } from "../fixtures/repository.ts";
 /* Who approves: BASE's conformance.json, whatever HEAD does to the file. */
 
 const NAME = "etc/conformance.json";
-const SENDERS = ["wan", "lan", "host", "101", "103", "801", "802", "901", "1001", "1002"];
+const SENDERS = ["wan", "lan", "host", "101", "103", "801", "802", "803", "901", "1001", "1002"];
 const APPROVAL = {
   from: SENDERS,
   to: "102 (Traefik)",
