@@ -28,7 +28,7 @@ export const LIMITS: Run["limits"] = [
   },
   {
     text: "BIND answers for the node's DNS, whatever the node itself runs.",
-    controls: ["DNS-001", "DNS-002", "DNS-003", "DNS-005"],
+    controls: ["DNS-001", "DNS-002", "DNS-003", "DNS-004", "DNS-005"],
   },
   {
     text: "Inside the subnet a source address can be forged (Proxmox's ipfilter is off by default): sources are judged by their own addresses.",

@@ -17,7 +17,7 @@ flags:
   --controls LIST  controls or families, comma separated: EDGE, RTE-002 (default: all)
   --undisturbed    leave out the controls that restart servers or wait for a renewal, each in a lab of its own beside
                    the first: seconds instead of a minute and more
-  --components     hold Step-CA and Traefik themselves to RFC 8555 and RFC 8737 too, row by row, in a lab of their own: half
+  --components     hold Step-CA, Traefik and BIND themselves to their standards too, row by row, in labs of their own: half
                    a minute; a row that is not as expected, or no longer, is a finding
   --exhaustive     ask every TCP and UDP port, ICMP type and IP protocol of each ordered pair, and every port under each
                    forged source (default: every port of each destination from the internet; elsewhere of each class

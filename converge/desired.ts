@@ -6,7 +6,7 @@ import { backendResources, LISTENERS_FILE, listeners } from "./backends.ts";
 import { dnsFiles } from "./dns.ts";
 import { edgeFiles } from "./edge.ts";
 import { compileFirewall } from "./firewall.ts";
-import { folderOf, KEYS, PUBLIC_DNS_ADDRESS, RUN, TRAEFIK_API_PORT } from "./layout.ts";
+import { folderOf, KEYS, PUBLIC_DNS_ADDRESS, RECEIPTS_FILE, RUN, TRAEFIK_API_PORT } from "./layout.ts";
 import { fabricLinks, guestLinks } from "./links.ts";
 import { ACME_EMAIL, meshFiles } from "./mesh.ts";
 import { digestOf } from "./plan.ts";
@@ -189,7 +189,7 @@ function backends(estate: Estate): Service {
     .filter((route) => route.tls)
     .map((route) => `certificate ${route.hostname}`);
   return {
-    ...service("backends", "host", ["{node}", "{identity-server}", LISTENERS_FILE]),
+    ...service("backends", "host", ["{node}", "{identity-server}", LISTENERS_FILE, RECEIPTS_FILE]),
     reads: [`file ${LISTENERS_FILE}`, ...certificates, ...all.map(({ namespace }) => `links ${namespace}`)],
     ready: {
       kind: "tcp",

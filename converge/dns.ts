@@ -70,7 +70,7 @@ function nodeConfig(estate: Estate, folder: string): string {
       `  zone "${dns.externalZone}" { type primary; file "phoenix.zone"; };`,
       `  zone "${reverseZone(host.subnet)}" { type primary; file "reverse.zone"; };`,
     ].join("\n");
-  return `${options(folder, [host.address])}
+  return `${namedOptions(folder, [host.address])}
 view "ca" {
   match-clients { ${ca}; };
   recursion no;
@@ -100,7 +100,7 @@ function publicConfig(estate: Estate, folder: string): string {
   zone "${dns.externalZone}" { type primary; file "external.zone"; };
 };
 `;
-  return `${options(folder, [PUBLIC_DNS_ADDRESS, ...dns.upstreamServers], "querylog yes;")}
+  return `${namedOptions(folder, [PUBLIC_DNS_ADDRESS, ...dns.upstreamServers], "querylog yes;")}
 ${upstreams ? upstreamView : ""}view "public" {
   match-clients { any; };
   recursion no;
@@ -110,8 +110,8 @@ ${upstreams ? upstreamView : ""}view "public" {
 `;
 }
 
-/* DNSSEC validation is off: the zones are unsigned and the lab has no root to start from. */
-function options(folder: string, listen: readonly string[], more = ""): string {
+/** What every BIND of a lab is told. DNSSEC validation is off: the zones are unsigned and the lab has no root to start from. */
+export function namedOptions(folder: string, listen: readonly string[], more = ""): string {
   return `options {
   directory "${folder}";
   pid-file "${folder}/named.pid";

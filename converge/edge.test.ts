@@ -67,7 +67,7 @@ test("each public name is mapped to the internal one of its label, every other t
     assert.ok(lines.includes(`${external} ${internal};`));
   assert.ok(lines.includes('default "";'));
   assert.equal(
-    lines.filter((line) => /^\S+\.phoenix\.thinkheads\.ai \S+;$/.test(line)).length,
+    lines.filter((line) => /^\S+\.phoenix\.thinkheads\.ai \S+\.internal\.thinkheads\.ai;$/.test(line)).length,
     reference.publicNames.length,
   );
 });

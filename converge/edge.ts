@@ -4,7 +4,8 @@ import type { Resource } from "./resource.ts";
 
 /**
  * Nginx, the only way in: ends public TLS, maps each public name to the internal one with the same first label, and
- * speaks verified TLS to Traefik alone. The protocols stand in `http`, since the default server of a socket decides.
+ * speaks verified TLS to Traefik alone. A request for another name than that of its handshake is misdirected (RFC 9110
+ * section 15.5.20), so that a client which shares a connection among names opens one for each. The protocols stand in `http`, since the default server of a socket decides.
  */
 export function edgeFiles(estate: Estate): Resource[] {
   const folder = folderOf(guestOf(estate, "gateway").id);
@@ -17,6 +18,7 @@ function config(estate: Estate, folder: string): string {
   const mesh = guestOf(estate, "mesh").address;
   const names = estate.publicNames.map(({ external }) => external).join(" ");
   const map = estate.publicNames.map(({ external, internal }) => `    ${external} ${internal};`).join("\n");
+  const sni = estate.publicNames.map(({ external }) => `    ${external} ${external};`).join("\n");
   return `daemon off;
 worker_processes 1;
 pid ${folder}/nginx.pid;
@@ -38,6 +40,10 @@ http {
     default "";
 ${map}
   }
+  map $ssl_server_name $sni {
+    default "";
+${sni}
+  }
   upstream traefik { server ${mesh}:443; }
   server { listen ${gateway}:80 default_server; server_name _; return 444; }
   server { listen ${gateway}:443 ssl http2 default_server; server_name _; ssl_reject_handshake on; return 421; }
@@ -53,6 +59,7 @@ function namedServers(gateway: string, names: string): string {
     ssl_certificate ${KEYS.edgeChain};
     ssl_certificate_key ${KEYS.edgeKey};
     add_header Strict-Transport-Security "max-age=31536000; includeSubDomains" always;
+    if ($sni != $host) { return 421; }
     if ($internal_name = "") { return 404; }
     location / {
       proxy_pass https://traefik;

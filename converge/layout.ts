@@ -18,6 +18,9 @@ export function folderOf(place: string): string {
   return `${RUN}/${place}`;
 }
 
+/** What the backends received, a line of JSON for each request with a canary. */
+export const RECEIPTS_FILE = `${RUN}/backends/receipts.log`;
+
 /** The run's keys and certificates. */
 export const KEYS = {
   folder: `${RUN}/keys`,

@@ -16,6 +16,8 @@ export const BOUND = {
   serverReadyMs: 15_000,
   /** From Traefik's start with certificates that are to be renewed: it looks once a minute, then it orders. */
   renewalMs: 75_000,
+  /** The same of a server on the operator's own files, which may never be: it then runs on, and the controls say why. */
+  operatorMs: 12_000,
   /** From Traefik's start to all its certificates. */
   certificatesMs: 30_000,
   /** A batch of packets: until sent = captured + accounted. */
@@ -32,8 +34,12 @@ export const BOUND = {
   datagramMs: 500,
   /** Many DNS questions to one server, all together; and until the upstream's log has the last of them. */
   questionsMs: 4_000,
+  /** Until a name server closes a TCP connection on which nothing more is asked: BIND's own patience is 30 s. */
+  idleMs: 40_000,
   /** One TLS handshake, HTTP exchange or DNS query inside the lab. */
   exchangeMs: 3_000,
+  /** Many ClientHellos to one server, all together: each suite that it takes costs one more. */
+  hellosMs: 5_000,
   /** A challenge: an ACME server may look for its target longer than for an answer of its own, Step-CA 30 s. */
   acmeValidationMs: 10_000,
   /** A responder that has shaken hands: until it closes or says something. */

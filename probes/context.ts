@@ -20,6 +20,10 @@ export interface ProbeContext {
   /** Namespace and loopback port of Traefik's API. */
   readonly mesh: string;
   readonly traefikApiPort: number;
+  /** Where Nginx runs, its main file and its log. */
+  readonly edge: { readonly namespace: string; readonly config: string; readonly log: string };
+  /** Where the backends keep what they received. */
+  readonly receipts: string;
   /** The live files that say whom a server trusts. */
   readonly trustFiles: readonly string[];
   /** Where Nginx and Traefik log each request. */

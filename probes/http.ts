@@ -1,25 +1,35 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connect as connectTls } from "node:tls";
-import { type buildConnector, Client } from "undici";
+import { type buildConnector, Client, type Dispatcher } from "undici";
 import { HarnessError } from "../errors.ts";
 import { type Lab, outside } from "../lab/lab.ts";
 import { connectTcp } from "../lab/socket.ts";
 import { BOUND } from "../lab/waits.ts";
 import type { ProbeContext } from "./context.ts";
+import { CANARY, parseIdentity } from "./identity.ts";
 import type { ServiceObservation } from "./observation.ts";
 import type { HttpProbe } from "./probe.ts";
 
 const BODY_LENGTH = 80;
 const MOST_BODY_BYTES = 4 * 1024 * 1024;
-/** The request header whose value a backend sends back: it shows that this very request arrived there. */
-const CANARY = "x-phx-canary";
+
+/** A request in words: its SNI where that is not its host. */
+export function requestLine({ host, path, tls, method = "GET", headers, version }: HttpProbe): string {
+  const beside = Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}`);
+  return [
+    `${method} ${tls ? "https" : "http"}://${host}${path}`,
+    ...(tls && tls.servername !== host ? [`SNI ${tls.servername}`] : []),
+    ...(version ? ["HTTP/2"] : []),
+    ...beside,
+  ].join(", ");
+}
 
 /** One HTTP/1.1 request on a connection of its own, from inside the right namespace. */
 export async function observeHttp(context: ProbeContext, probe: HttpProbe): Promise<ServiceObservation> {
-  const { id, from, address, port, host, path, tls } = probe;
+  const { id, from, address, port, host, path, tls, method = "GET" } = probe;
   const scheme = tls ? "https" : "http";
-  const request = `GET ${scheme}://${host}${path}${tls && tls.servername !== host ? `, SNI ${tls.servername}` : ""}`;
+  const request = requestLine(probe);
   const common = { kind: "http", id, from, to: `${address}:${port}`, request } as const;
   const canary = randomUUID();
   const client = new Client(`${scheme}://${address}:${port}`, {
@@ -30,14 +40,14 @@ export async function observeHttp(context: ProbeContext, probe: HttpProbe): Prom
     pipelining: 1,
   });
   try {
-    const headers = { host, accept: "application/json", [CANARY]: canary };
+    const headers = { ...probe.headers, host, accept: "application/json", [CANARY]: canary };
     // undici's own bounds are from one byte to the next: a body that drips on would have none.
     const signal = AbortSignal.timeout(BOUND.exchangeMs);
-    const answer = await client.request({ method: "GET", path, headers, signal });
+    const answer = await client.request({ method: method as Dispatcher.HttpMethod, path, headers, signal });
     return {
       ...common,
       outcome: "answered",
-      ...read(answer.statusCode, answer.headers, await answer.body.text(), canary),
+      ...readAnswer(answer.statusCode, answer.headers, await answer.body.text(), canary),
     };
   } catch (error) {
     if (error instanceof HarnessError) throw error;
@@ -56,7 +66,8 @@ export async function observeHttp(context: ProbeContext, probe: HttpProbe): Prom
   }
 }
 
-function read(
+/** What an answer says, and of which backend it is. */
+export function readAnswer(
   status: number,
   headers: Record<string, string | string[] | undefined>,
   body: string,
@@ -79,22 +90,6 @@ function read(
   };
   const to = guest ? ` from guest ${guest}${facts.canaryReturned ? ", canary returned" : ""}` : "";
   return { answer: `${status}${to}${location ? ` to ${location}` : ""}`, facts };
-}
-
-interface Identity {
-  readonly address?: string;
-  readonly port?: number;
-  readonly from?: string;
-  readonly received?: { readonly headers?: Record<string, string> };
-}
-
-/* A body that claims to be a backend's and is none counts as none: the canary then did not come back. */
-function parseIdentity(body: string): Identity | undefined {
-  try {
-    return JSON.parse(body) as Identity;
-  } catch {
-    return undefined;
-  }
 }
 
 function connector(

@@ -4,7 +4,12 @@ import { Browsers, observeBrowser } from "./browser.ts";
 import type { ProbeContext } from "./context.ts";
 import { observeDns, observeQuestions } from "./dns.ts";
 import { observeUpstream } from "./dns-upstream.ts";
+import { observeForwarding } from "./forwarding.ts";
+import { observeHello } from "./hello.ts";
 import { observeHttp } from "./http.ts";
+import { observeHttp2 } from "./http2.ts";
+import { observeRaw } from "./raw.ts";
+import { observeReceipts } from "./receipts.ts";
 import type { FlowKey } from "./flow-key.ts";
 import type { FlowTrace, Observation, PacketObservation } from "./observation.ts";
 import { PacketEngine } from "./packets.ts";
@@ -70,6 +75,13 @@ export class Prober {
     await this.#browsers.close();
   }
 
+  /** Observations that were asked for before; a TypeError for one that was not: a defect of the control. */
+  #known(ids: readonly string[]): Promise<Observation[]> {
+    return Promise.all(
+      ids.map((id) => this.#made.get(id) ?? Promise.reject(new TypeError(`no probe ${id} before`))),
+    );
+  }
+
   #once(probe: Probe): Promise<Observation> {
     const known = this.#made.get(probe.id);
     if (known) return known;
@@ -94,7 +106,17 @@ export class Prober {
       case "upstream":
         return observeUpstream(this.#context, probe);
       case "http":
-        return observeHttp(this.#context, probe);
+        return probe.version === "h2"
+          ? observeHttp2(this.#context, probe)
+          : observeHttp(this.#context, probe);
+      case "hello":
+        return observeHello(this.#context, probe);
+      case "raw":
+        return observeRaw(this.#context, probe);
+      case "receipts":
+        return observeReceipts(this.#context, probe, await this.#known(probe.of));
+      case "forwarding":
+        return observeForwarding(this.#context, probe);
       case "tls":
         return observeTls(this.#context, probe);
       case "browser":

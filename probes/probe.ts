@@ -10,6 +10,10 @@ export type Probe =
   | UpstreamProbe
   | HttpProbe
   | TlsProbe
+  | HelloProbe
+  | RawProbe
+  | ReceiptsProbe
+  | ForwardingProbe
   | BrowserProbe
   | PathProbe
   | RecordProbe
@@ -109,6 +113,61 @@ export interface HttpProbe extends Common {
   readonly tls?: { readonly servername: string; readonly roots: Roots };
   readonly host: string;
   readonly path: string;
+  /** Left out: GET. */
+  readonly method?: string;
+  /** Beside `host`, `accept` and the canary. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Left out: HTTP/1.1. */
+  readonly version?: "h2";
+}
+
+/** Bytes on a connection of its own; `{canary}` in them becomes its one-time canary. Latin-1. */
+export interface RawProbe extends Common {
+  readonly kind: "raw";
+  readonly address: string;
+  readonly port: number;
+  /** Without a servername none is sent. */
+  readonly tls?: { readonly servername?: string };
+  /** What is sent, in a few words. */
+  readonly title: string;
+  readonly bytes: string;
+}
+
+/** Which backends received the canaries of other probes. */
+export interface ReceiptsProbe extends Common {
+  readonly kind: "receipts";
+  /** Ids of raw probes, which are made first. */
+  readonly of: readonly string[];
+}
+
+/** Where a server connects to by itself while requests come to it; `at` is its place, `source` its address there. */
+export interface ForwardingProbe extends Common {
+  readonly kind: "forwarding";
+  readonly at: string;
+  readonly source: string;
+  readonly requests: readonly RawProbe[];
+}
+
+/** What a client says first in TLS: one version, and all suites that there are where it enumerates. */
+export interface Hello {
+  /** Names it among those of its probe. */
+  readonly id: string;
+  /** As on the wire: 0x0300 is SSL 3.0, 0x0304 TLS 1.3. */
+  readonly version: number;
+  /** Any bytes; left out: no name is asked for. */
+  readonly servername?: string;
+  readonly alpn?: readonly string[];
+  /** Offers DEFLATE, RFC 3749. */
+  readonly compression?: true;
+  readonly enumerates?: true;
+}
+
+/** Many first words of TLS to one server, side by side: one observation holds all replies. */
+export interface HelloProbe extends Common {
+  readonly kind: "hello";
+  readonly address: string;
+  readonly port: number;
+  readonly hellos: readonly Hello[];
 }
 
 /** One handshake; the peer's chain is verified against `roots` and `servername`. */
@@ -118,6 +177,8 @@ export interface TlsProbe extends Common {
   readonly port: number;
   readonly servername: string;
   readonly roots: Roots;
+  /** By TLS 1.2, and asks for another handshake on the same connection. */
+  readonly renegotiates?: true;
 }
 
 /** A page in a real browser that trusts one root alone. */
@@ -145,6 +206,7 @@ export interface RecordProbe extends Common {
     | "ca-orders"
     | "traefik-certificates"
     | "traefik-routers"
+    | "proxy-targets"
     | "trust-stores"
     | "ca-roots"
     | "ip6-state"

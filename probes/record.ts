@@ -8,6 +8,7 @@ import type { ProbeContext } from "./context.ts";
 import { zoneContents } from "./dns-zones.ts";
 import type { ServiceObservation } from "./observation.ts";
 import type { RecordProbe } from "./probe.ts";
+import { proxyTargets } from "./proxy-targets.ts";
 import { traefikCertificates, traefikRouters } from "./traefik.ts";
 
 /** Reads what a server keeps about itself, inside its own guest. */
@@ -19,6 +20,8 @@ export async function observeRecord(context: ProbeContext, probe: RecordProbe): 
       return traefikCertificates(context, probe);
     case "traefik-routers":
       return traefikRouters(context, probe);
+    case "proxy-targets":
+      return proxyTargets(context, probe);
     case "trust-stores":
       return trustStores(context, probe);
     case "ca-roots":

@@ -9,7 +9,7 @@ import type { TlsProbe } from "./probe.ts";
 
 /**
  * One TLS handshake: the chain that the peer shows, and what verification against `roots` and the name says of it. The
- * handshake goes through whatever that says; a refused one is an answer too.
+ * handshake goes through whatever that says; a refused one is an answer too. Fact `renegotiated` where that is asked.
  */
 export function observeTls({ lab, roots }: ProbeContext, probe: TlsProbe): Promise<ServiceObservation> {
   const { id, from, address, port, servername } = probe;
@@ -18,7 +18,7 @@ export function observeTls({ lab, roots }: ProbeContext, probe: TlsProbe): Promi
     id,
     from,
     to: `${address}:${port}`,
-    request: `TLS handshake for ${servername}`,
+    request: `TLS handshake for ${servername}${probe.renegotiates ? ", and another on its connection" : ""}`,
   } as const;
   const ca = readFileSync(outside(lab, roots[probe.roots]), "utf8");
   return new Promise((resolve) => {
@@ -29,6 +29,7 @@ export function observeTls({ lab, roots }: ProbeContext, probe: TlsProbe): Promi
       ca,
       rejectUnauthorized: false,
       ALPNProtocols: ["h2", "http/1.1"],
+      ...(probe.renegotiates ? { maxVersion: "TLSv1.2" as const } : {}),
     });
     const end = (rest: Pick<ServiceObservation, "outcome" | "answer" | "facts">) => {
       clearTimeout(timer);
@@ -61,7 +62,22 @@ export function observeTls({ lab, roots }: ProbeContext, probe: TlsProbe): Promi
       const answer = tls.authorized
         ? `verified, issued by ${facts.issuer}`
         : `not verified: ${why}, issued by ${facts.issuer}`;
-      end({ outcome: "answered", answer, facts });
+      if (!probe.renegotiates) return end({ outcome: "answered", answer, facts });
+      tls.off("error", refused);
+      tcp.off("error", refused);
+      const renegotiated = (error: NodeJS.ErrnoException | null) => {
+        const how = error ? `refused: ${error.code ?? error.message}` : "taken";
+        end({
+          outcome: "answered",
+          answer: `another handshake is ${how}`,
+          facts: { ...facts, renegotiated: !error },
+        });
+      };
+      const closed = () => renegotiated(new Error("closed"));
+      tls.on("error", renegotiated);
+      tcp.on("error", renegotiated);
+      tls.on("close", closed);
+      tls.renegotiate({}, renegotiated);
     });
   });
 }

@@ -15,8 +15,8 @@ type Pinned = z.infer<typeof Pinned>;
  */
 export const ComponentRow = z.object({
   id: z.string(),
-  component: z.enum(["step-ca", "traefik", "phx"]),
-  list: z.enum(["server", "validator", "responder"]),
+  component: z.enum(["step-ca", "traefik", "nginx", "phx", "bind"]),
+  list: z.enum(["server", "validator", "responder", "name server"]),
   /** `RFC 8555 section 6.5`. */
   rfc: z.string(),
   requirement: z.string(),

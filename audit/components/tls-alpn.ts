@@ -1,6 +1,6 @@
 import { expectations, inSource } from "./row.ts";
 
-/* TLS-ALPN-01: Step-CA as the validator, Traefik and phx's own client as the responder. */
+/* TLS-ALPN-01: Step-CA as the validator, Traefik and our own client as the responder, Nginx as what must not be one. */
 
 const INVALID = "invalid (rejectedIdentifier)";
 
@@ -101,8 +101,18 @@ const OWN = expectations({ component: "phx", list: "responder" }, "8737", [
     "acme-tls/1 among others serves nothing else",
     "selects acme-tls/1 with the challenge certificate, 0 bytes",
   ],
+  ["own-R9", "5", "one guest can't answer for another's name", "pending, 0 handshakes at the other address"],
   ["own-R7", "4", "exchanges no data", "0 bytes, closed"],
   ["own-R8-tls-1.1", "4", "does not speak below TLS 1.2", TLS_FLOOR],
 ]);
 
-export const RESPONDER_LIST = [...TRAEFIK, ...OWN];
+const NGINX = expectations({ component: "nginx", list: "responder" }, "8737", [
+  [
+    "nginx-R10",
+    "5",
+    "who ends TLS for others never selects acme-tls/1",
+    "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL; among others another certificate under http/1.1",
+  ],
+]);
+
+export const RESPONDER_LIST = [...TRAEFIK, ...NGINX, ...OWN];

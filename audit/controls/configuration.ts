@@ -44,8 +44,7 @@ const AGAIN: RecordProbe = {
 const idempotent: Control = {
   id: "CFG-003",
   disturbs: true,
-  sampled: () =>
-    "plan, rules, files, processes, certificate serials and the requests through the edge; the other probes are not run a second time",
+  sampled: () => "packets are not sent a second time: the live rules are compared line by line",
   probes: () => [AGAIN, ...RESTARTS.map(restartOf)],
   judge: (estate, seen) => [
     ...unchanged(seen),
@@ -61,6 +60,7 @@ function unchanged(seen: Observations): Check[] {
     ["files", "the rendered files stay the same"],
     ["processes", "no server is started anew"],
     ["certificates", "the certificates keep their serials"],
+    ["results", "every control of the servers has the results that it had"],
   ] as const;
   return aspects.map(([aspect, title]) => {
     const changed = Array.isArray(facts[aspect]) ? facts[aspect] : undefined;

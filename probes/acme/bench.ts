@@ -14,10 +14,12 @@ export interface Lists {
   /** Where nobody listens either. */
   readonly address6: string;
   readonly mesh: Mesh;
+  /** Nginx, and a name that it has a certificate for. */
+  readonly edge: { readonly address: string; readonly name: string };
 }
 
 /** Traefik beside the server: its address, the folder of its dynamic files, its certificate resolver. */
-export interface Mesh {
+interface Mesh {
   readonly address: string;
   /** A path of the lab. */
   readonly folder: string;
@@ -42,6 +44,7 @@ export interface Bench extends AsyncDisposable {
   name(): string;
   readonly responder: Responder;
   readonly mesh: Mesh;
+  readonly edge: Lists["edge"];
   /** A name of its own that resolves to an address of its own, where nobody listens. */
   readonly free: () => { name: string; address: string };
   /** A certificate of a name of its own, over TLS-ALPN-01. */
@@ -50,7 +53,15 @@ export interface Bench extends AsyncDisposable {
   target(manners?: Manners): Promise<{ name: string; address: string; responder: Responder }>;
 }
 
-export async function openBench({ server, names, zone, addresses, address6, mesh }: Lists): Promise<Bench> {
+export async function openBench({
+  server,
+  names,
+  zone,
+  addresses,
+  address6,
+  mesh,
+  edge,
+}: Lists): Promise<Bench> {
   const [shared = "", deaf = "", ...left] = addresses;
   const { lab, from } = server;
   const responder = await openResponder(lab, from, shared);
@@ -69,6 +80,7 @@ export async function openBench({ server, names, zone, addresses, address6, mesh
   return {
     server,
     mesh,
+    edge,
     free,
     names,
     zone,

@@ -43,9 +43,7 @@ export function octets(content: Buffer): Buffer {
 }
 
 /** A SubjectAltName entry by its tag in GeneralName, RFC 5280 section 4.2.1.6. */
-export type AltName =
-  | { readonly type: 1 | 2; readonly value: string }
-  | { readonly type: 7; readonly ip: string };
+type AltName = { readonly type: 1 | 2; readonly value: string } | { readonly type: 7; readonly ip: string };
 
 export interface ChallengeCertificate {
   readonly altNames: readonly AltName[];

@@ -57,13 +57,13 @@ export interface Authorization {
 }
 
 /** RFC 7807, with a type of RFC 8555 section 6.7. */
-export interface Problem {
+interface Problem {
   readonly type?: string;
   readonly detail?: string;
 }
 
 /** An answer of the server that is none to go on with. */
-export class AcmeRefusal extends Error {
+class AcmeRefusal extends Error {
   readonly answer: Answer;
 
   constructor(doing: string, answer: Answer) {

@@ -11,7 +11,7 @@ export function newAccountKey(): AccountKey {
   return { jwk: publicKey.export({ format: "jwk" }), privateKey };
 }
 
-export function base64url(content: string | Buffer): string {
+function base64url(content: string | Buffer): string {
   return Buffer.from(content).toString("base64url");
 }
 

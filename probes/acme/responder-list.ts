@@ -201,7 +201,27 @@ async function heldRelay({ server, mesh, free }: Bench): Promise<Relay> {
 
 const IDS = "R1 R2-other-name R2-no-name R3-h2 R3-http R3-no-alpn R4 R5 R6 R7 R8-tls-1.1 R11".split(" ");
 
+/** A's responder shows B's challenge; B's own shows nothing. */
+const forAnother: Ask = async (bench) => {
+  const [one, other] = [await bench.target(), await bench.target()];
+  const client = await bench.client();
+  const at = await ordered(client, other.name);
+  respondTo(at, client, one.responder, bench.key);
+  const { status } = await client.respond(at.challenge);
+  const seen = one.responder.handshakes.length;
+  return `${status}, ${seen} handshakes at the other address`;
+};
+
+const atTheEdge: Ask = async ({ server, edge }) => {
+  const asked = { address: edge.address, servername: edge.name };
+  const alone = await shakeHands(server.lab, server.from, { ...asked, alpn: [ACME_TLS] });
+  const among = await shakeHands(server.lab, server.from, { ...asked, alpn: [ACME_TLS, "http/1.1"] });
+  return `${plainWords(alone)}; among others ${plainWords(among)}`;
+};
+
 export const RESPONDER_ROWS: Rows = {
+  "nginx-R10": atTheEdge,
+  "own-R9": forAnother,
   ...rowsOf("traefik", IDS, traefik),
   ...rowsOf(
     "own",

@@ -7,7 +7,7 @@ import { boundTcp } from "../../lab/socket.ts";
 export const ACME_TLS = "acme-tls/1";
 
 /** What a responder shows a client that asks for `acme-tls/1`. */
-export interface Response {
+interface Response {
   /** PEM. */
   readonly cert: string;
   readonly key: string;

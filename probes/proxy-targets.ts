@@ -1,0 +1,70 @@
+import { execute } from "../lab/process.ts";
+import type { ProbeContext } from "./context.ts";
+import { type Directive, parseNginx } from "./nginx-config.ts";
+import type { ServiceObservation } from "./observation.ts";
+import type { RecordProbe } from "./probe.ts";
+
+const PASSES: ReadonlySet<string> = new Set([
+  "proxy_pass",
+  "fastcgi_pass",
+  "grpc_pass",
+  "memcached_pass",
+  "scgi_pass",
+  "uwsgi_pass",
+]);
+
+/**
+ * Where Nginx may connect to, as `nginx -T` prints its files in its own guest: facts `targets`, a line `FILE:LINE DIRECTIVE
+ * WRITTEN > ADDRESS:PORT, ...` for each directive that passes a request on; `$` in the target is left as it is written.
+ */
+export async function proxyTargets(
+  { lab, edge }: ProbeContext,
+  { id, from }: RecordProbe,
+): Promise<ServiceObservation> {
+  const { namespace, config, log } = edge;
+  const argv = ["nginx", "-T", "-q", "-c", config, "-e", log];
+  const common = {
+    kind: "record",
+    id,
+    from,
+    to: `${config} in ${namespace}`,
+    request: argv.slice(0, 2).join(" "),
+  } as const;
+  const { exitCode, stdout, stderr } = await execute(lab, namespace, argv);
+  if (exitCode !== 0) {
+    const reason = `nginx -T ends with ${exitCode}: ${stderr.trim().split("\n").at(-1) ?? ""}`;
+    return { ...common, outcome: "unknown", answer: "no configuration", facts: {}, reason };
+  }
+  const targets = targetsOf(parseNginx(stdout));
+  return { ...common, outcome: "answered", answer: `${targets.length} targets`, facts: { targets } };
+}
+
+/** Exported for its test. */
+export function targetsOf(root: readonly Directive[]): string[] {
+  return root.flatMap((section) => {
+    const all = within([section]);
+    const upstreams = new Map(
+      all
+        .filter(({ name }) => name === "upstream")
+        .map(({ args: [name = ""], block }) => [name, serversOf(block)]),
+    );
+    return all
+      .filter(({ name }) => PASSES.has(name))
+      .map(({ name, args: [written = ""], file, line }) => {
+        const scheme = /^([a-z]+):\/\//.exec(written)?.[1] ?? "";
+        const authority = written.replace(/^[a-z]+:\/\//, "").replace(/\/.*$/, "");
+        const servers = upstreams.get(authority) ?? [authority];
+        const port = scheme === "https" || scheme === "grpcs" ? 443 : 80;
+        const reached = servers.map((each) => (/:\d+$|^unix:|\$/.test(each) ? each : `${each}:${port}`));
+        return `${file}:${line} ${name} ${written} > ${reached.join(", ")}`;
+      });
+  });
+}
+
+function serversOf(block: readonly Directive[]): string[] {
+  return block.filter(({ name }) => name === "server").map(({ args: [address = ""] }) => address);
+}
+
+function within(directives: readonly Directive[]): Directive[] {
+  return directives.flatMap((each) => [each, ...within(each.block)]);
+}
