@@ -12,6 +12,13 @@ export interface Checked extends LintReport {
   readonly proofs?: readonly Proof[];
 }
 
+/** A violation and the control, or the lint, that has it. */
+export type Blamed = Violation & { readonly control: string };
+
+/** Of Proxmox's own files. */
+export const UNDECIDED =
+  "no control is decided: Proxmox's files do not say which guest is the gateway, Traefik or Step-CA, nor what is routed and named";
+
 /** Findings and violations as compilers print, so that an editor finds the place; then each control, then the counts. */
 export function checkText(checked: Checked): string {
   const { findings, proofs = [] } = checked;
@@ -29,15 +36,17 @@ function findingText({ level, lint, position, message, remedy }: LintFinding): s
   return placed(position, `${level} ${lint}: ${message}`, remedy);
 }
 
-function violationText({
-  control,
-  position,
-  message,
-  remedy,
-  witness,
-}: Violation & { control: string }): string {
-  const more = witness ? [`for example ${flowText(witness)}`] : [];
-  return placed(position, `violation ${control}: ${message}`, remedy, ...more);
+function violationText({ control, position, message, remedy, witness, unpatched }: Blamed): string {
+  const more = witness ? [`for example ${witnessText(witness)}`] : [];
+  const why = unpatched === undefined ? [] : [`no patch: ${unpatched}`];
+  return placed(position, `violation ${control}: ${message}`, remedy, ...more, ...why);
+}
+
+/** What `--fix-patch` leaves, of a control or a lint. */
+export function unpatchedText({ control, position, message, remedy, unpatched }: Blamed): string {
+  const kind = /^[A-Z]/.test(control) ? "violation" : "finding";
+  const why = unpatched === undefined ? "more than one thing could be meant" : unpatched;
+  return `${placed(position, `${kind} ${control}: ${message}`, `no patch: ${why}. ${remedy}`)}\n`;
 }
 
 function placed({ file, line, column }: LintFinding["position"], text: string, ...below: string[]): string {
@@ -49,7 +58,7 @@ function placed({ file, line, column }: LintFinding["position"], text: string, .
 const LONGEST = 4000;
 
 /** `tcp 203.0.113.10:40000 > 10.0.0.142:6333`. */
-function flowText({ proto, source, dest, sport, dport, icmpType }: Flow): string {
+export function witnessText({ proto, source, dest, sport, dport, icmpType }: Flow): string {
   const at = (address: string, port: number | undefined) =>
     port === undefined ? address : address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
   const name = typeof proto === "number" ? `protocol ${proto}` : proto;
@@ -69,7 +78,7 @@ function proofText({ control, statement, space, undecided, violations, notes }: 
 function summary(checked: Checked): string {
   const { findings, notes, proved, violated, undecided } = countsOf(checked).counts;
   const lints = `${counted(findings, "finding")}, ${counted(notes, "note")}`;
-  if (checked.proofs === undefined) return lints;
+  if (checked.proofs === undefined) return `${lints}; ${UNDECIDED}`;
   const controls = `${proved} of ${counted(proved + violated + undecided, "control")} that files decide proved`;
   return `${lints}; ${controls}`;
 }

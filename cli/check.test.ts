@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { estateFolder, phx } from "../fixtures/phx.ts";
+import { type Ended, estateFolder, phx } from "../fixtures/phx.ts";
+import { applyPatch } from "../policy/prove/patch.ts";
+import type { PatchOperation } from "../policy/prove/proof.ts";
 
 /** A folder of Proxmox's files; gone when disposed of. */
 function proxmoxFolder(files: Readonly<Record<string, string>>): Disposable & { path: string } {
@@ -12,6 +14,8 @@ function proxmoxFolder(files: Readonly<Record<string, string>>): Disposable & { 
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
+
+const MISTAKES = fileURLToPath(new URL("../fixtures/estates/mistakes", import.meta.url));
 
 const CLUSTER = "[OPTIONS]\nenable: 1\n";
 
@@ -26,7 +30,7 @@ test("the reference estate: every control that files decide is proved, and one n
 });
 
 test("a violation: exit 1, the rule, the remedy and a packet; the patch mends it, and SARIF has it", async () => {
-  const folder = fileURLToPath(new URL("../fixtures/estates/mistakes/database-open-to-all", import.meta.url));
+  const folder = join(MISTAKES, "database-open-to-all");
   const [text, sarif, json, patch] = await Promise.all([
     phx(["check", folder]),
     phx(["check", folder, "--format", "sarif"]),
@@ -51,6 +55,138 @@ test("a violation: exit 1, the rule, the remedy and a packet; the patch mends it
       { op: "add", path: "/lxc_configs/802/firewall/rules/0/source", value: "10.0.0.12" },
     ],
   });
+});
+
+/** What `--fix-patch` prints, applied to a mistake's files in a folder of its own. */
+async function mendedFolder(mistake: string): Promise<Disposable & { path: string; patch: Ended }> {
+  const folder = join(MISTAKES, mistake);
+  const patch = await phx(["check", folder, "--fix-patch"]);
+  const path = mkdtempSync(join(tmpdir(), "phx-mended-"));
+  const operations = JSON.parse(patch.stdout) as Record<string, PatchOperation[]>;
+  for (const name of readdirSync(folder).filter((each) => each.startsWith("phoenix_")))
+    writeFileSync(
+      join(path, name),
+      applyPatch(readFileSync(join(folder, name), "utf8"), operations[name] ?? []),
+    );
+  return { path, patch, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+for (const mistake of [
+  "duplicate-rule",
+  "misspelt-key",
+  "gone-dependency",
+  "name-with-a-dot",
+  "http-01-rule",
+])
+  test(`${mistake}: what --fix-patch prints mends it, and nothing is left to tell`, async () => {
+    using mended = await mendedFolder(mistake);
+    assert.deepEqual([mended.patch.status, mended.patch.stderr], [1, ""]);
+    const { status, stdout } = await phx(["check", mended.path]);
+    assert.equal(status, 0, stdout);
+  });
+
+test("what no patch mends is told on stderr, with its place, the reason and the remedy", async () => {
+  using mended = await mendedFolder("out-for-in");
+  assert.equal(mended.patch.status, 1);
+  assert.match(
+    mended.patch.stderr,
+    /^phoenix_vm_configs\.json:37:11: finding redundant-accept: .*\n {4}no patch: more than one thing could be meant\. Delete it, or make the policy DROP\.\n$/,
+  );
+  const { stdout } = await phx(["check", mended.path]);
+  assert.match(stdout, /\n1 finding, 1 note; (\d+) of \1 controls that files decide proved\n$/);
+  using uncommented = estateFolder(({ lxc }) => delete lxc.lxc_configs[801].firewall.rules[0].comment);
+  const unpatched = await phx(["check", uncommented.path, "--fix-patch"]);
+  assert.deepEqual([unpatched.status, unpatched.stdout], [1, "{}\n"]);
+  assert.match(
+    unpatched.stderr,
+    /: violation FW-004: [^\n]*\n {4}no patch: only who wrote it can say what was meant\. Say whom/,
+  );
+});
+
+test("Proxmox's own files: that no control is decided is said in each form, and a JSON patch is refused", async () => {
+  using folder = proxmoxFolder({ "cluster.fw": CLUSTER });
+  const check = (...args: string[]) => phx(["check", folder.path, ...args]);
+  const [text, json, sarif, patch] = await Promise.all([
+    check(),
+    check("--json"),
+    check("--format", "sarif"),
+    check("--fix-patch"),
+  ]);
+  const words = "no control is decided: Proxmox's files do not say";
+  for (const { status, stdout } of [text, json, sarif]) {
+    assert.equal(status, 0);
+    assert.ok(stdout.includes(words));
+  }
+  assert.deepEqual([patch.status, patch.stdout], [2, ""]);
+  assert.match(
+    patch.stderr,
+    /expected Phoenix files, since a JSON patch is of JSON, found Proxmox's \.fw files/,
+  );
+});
+
+test("what is proved is said with its space in JSON and SARIF too; a violation there has packet and patch", async () => {
+  const folder = join(MISTAKES, "database-open-to-all");
+  const [json, sarif] = await Promise.all([
+    phx(["check", folder, "--json"]),
+    phx(["check", folder, "--format", "sarif"]),
+  ]);
+  interface Told {
+    control: string;
+    space: string;
+    violations: unknown;
+  }
+  const { proofs } = JSON.parse(json.stdout) as { proofs: Told[] };
+  const { runs } = JSON.parse(sarif.stdout) as {
+    runs: {
+      properties: { proofs: Told[] };
+      results: { ruleId: string; message: { text: string }; properties?: Record<string, unknown> }[];
+    }[];
+  };
+  const [run] = runs;
+  assert.deepEqual(
+    run?.properties.proofs.map(({ control, space }) => [control, space]),
+    proofs.map(({ control, space }) => [control, space]),
+  );
+  assert.ok(proofs.every(({ space }) => space.length > 0));
+  assert.equal(run?.properties.proofs.find(({ control }) => control === "FW-001")?.violations, 0);
+  const result = run?.results.find(({ ruleId }) => ruleId === "EDGE-002");
+  assert.match(
+    result?.message.text ?? "",
+    /, for example tcp 203\.0\.113\.10:40000 > 10\.0\.0\.142:6333\. Narrow/,
+  );
+  assert.deepEqual(Object.keys(result?.properties ?? {}), ["witness", "patch"]);
+});
+
+test("hostile names of Phoenix files are shown, in every form and on stderr", async () => {
+  const hostile = "\u202e<b>[x](http://example)\u200b";
+  using folder = estateFolder(({ lxc }) => {
+    const guest = lxc.lxc_configs[801];
+    guest.name = hostile;
+    guest.firewall.rules[0].comment = hostile;
+    delete guest.firewall.rules[0].source;
+    guest.firewall.rules[0][`\u001b[31m\r\n::error::${hostile}`] = "x";
+  });
+  const forms = [[], ["--json"], ["--format", "sarif"], ["--fix-patch"]];
+  const results = await Promise.all(forms.map((form) => phx(["check", folder.path, ...form])));
+  for (const { status, stdout, stderr } of results) {
+    assert.equal(status, 1);
+    assert.doesNotMatch(
+      `${stdout}${stderr}`,
+      /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e]|^::/m,
+    );
+  }
+  const [text, , sarif, patch] = results;
+  assert.match(
+    text?.stdout ?? "",
+    /wan reaches ⟨U\+202E⟩<b>\[x\]\(http:\/\/example\)⟨U\+200B⟩ \(guest 801\)/,
+  );
+  assert.match(patch?.stderr ?? "", /⟨U\+202E⟩<b>/);
+  const { runs } = JSON.parse(sarif?.stdout ?? "") as {
+    runs: { results: { message: { text: string } }[] }[];
+  };
+  const messages = runs.flatMap(({ results: all }) => all.map(({ message }) => message.text));
+  assert.ok(messages.some((each) => each.includes("[x] (http://example)")));
+  assert.ok(messages.every((each) => !each.includes("](")));
 });
 
 test("a finding: exit 1, a line as compilers print it, then the remedy; last the counts", async () => {

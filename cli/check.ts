@@ -8,13 +8,13 @@ import type { FirewallFile } from "../policy/proxmox/file.ts";
 import type { Node } from "../policy/proxmox/node.ts";
 import { parseFirewallFile } from "../policy/proxmox/parse.ts";
 import { proveAll } from "../policy/prove/all.ts";
-import { mend } from "../policy/prove/mend.ts";
-import type { PatchOperation, Proof } from "../policy/prove/proof.ts";
-import { readDeclaration, readEstate } from "../policy/read.ts";
+import type { Proof } from "../policy/prove/proof.ts";
+import { readDeclaration } from "../policy/read.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
 import { renderSarif, type SarifFinding, type SarifLint } from "../reports/sarif.ts";
 import { parseArguments, usage } from "./arguments.ts";
-import { type Checked, checkText, countsOf } from "./check-text.ts";
+import { printPatch } from "./check-patch.ts";
+import { type Checked, checkText, countsOf, UNDECIDED, witnessText } from "./check-text.ts";
 import { REFERENCE_FOLDER } from "./labs.ts";
 
 export const help = `usage: phx check [DIR] [--format text|json|sarif] [--json] [--node NAME]
@@ -32,7 +32,8 @@ flags:
   --format FORM  text (default): a line for people and compilers, then the remedy; json; sarif (SARIF 2.1.0)
   --json         the same as --format json
   --node NAME    which node of a cluster's /etc/pve
-  --fix-patch    only what mends the violations, as JSON: by file a patch of RFC 6902
+  --fix-patch    only what mends what was found, as JSON: by file a patch of RFC 6902; on stderr what it leaves, and why.
+                 Each patch was tried: it ends what it is for and breaks no control. Of Phoenix files alone
   --help         this text
 
 example:
@@ -58,21 +59,6 @@ export async function run(args: string[]): Promise<number> {
   const checked = check(folder, values.node);
   process.stdout.write(print(checked));
   return exitOf(checked);
-}
-
-/** What mends all violations that a patch can, by file; exit 1 where there are violations at all. */
-function printPatch(folder: string): number {
-  const estate = readEstate(folder);
-  const proofs = proveAll(estate);
-  const operations = Map.groupBy(mend(estate, proveAll), ({ file }) => file);
-  const patches = [...operations].map(([file, own]) => [file, own.map(standardForm)]);
-  process.stdout.write(`${asciiJson(Object.fromEntries(patches))}\n`);
-  return exitOf({ findings: [], complete: true, files: [], proofs });
-}
-
-/** As RFC 6902 has it: which file it is for stands beside it. */
-function standardForm({ file: _file, ...operation }: PatchOperation): Omit<PatchOperation, "file"> {
-  return operation;
 }
 
 function check(folder: string, nodeName: string | undefined): Checked {
@@ -123,15 +109,16 @@ function exitOf({ findings, complete, proofs = [] }: Checked): number {
 const PRINTERS: Readonly<Record<string, (checked: Checked) => string>> = {
   text: checkText,
   json: (checked) => `${asciiJson({ ...countsOf(checked), ...withoutFiles(checked) })}\n`,
-  sarif: ({ findings, files, proofs = [] }) => {
-    const lints = { ...LINTS, ...controlLints(proofs) };
-    const all = [...findings, ...proofs.flatMap(violationFindings)];
-    return `${asciiJson(renderSarif({ version: version(), lints, findings: all, files }))}\n`;
+  sarif: ({ findings, files, proofs }) => {
+    const lints = { ...LINTS, ...controlLints(proofs ?? []) };
+    const all = [...findings, ...(proofs ?? []).flatMap(violationFindings)];
+    const properties = proofs ? { proofs: proofs.map(proofProperties) } : { undecided: UNDECIDED };
+    return `${asciiJson(renderSarif({ version: version(), lints, findings: all, files, properties }))}\n`;
   },
 };
 
 function withoutFiles({ complete, findings, proofs }: Checked) {
-  return { complete, findings, ...(proofs && { proofs }) };
+  return { complete, findings, ...(proofs ? { proofs } : { undecided: UNDECIDED }) };
 }
 
 /** Controls in the words of their catalogue, as rules of a SARIF log. */
@@ -143,16 +130,22 @@ function controlLints(proofs: readonly Proof[]): Record<string, SarifLint> {
   return Object.fromEntries(entries);
 }
 
+/** What was decided and over what space: a control without a result is proved where it stands here. */
+function proofProperties({ violations, ...proof }: Proof) {
+  return { ...proof, violations: violations.length };
+}
+
 function violationFindings({ control, violations }: Proof): SarifFinding[] {
-  return violations.map(({ message, position, remedy }) => ({
+  return violations.map(({ message, position, remedy, witness, patch, unpatched }) => ({
     lint: control,
     level: "finding",
     position,
-    message,
+    message: witness ? `${message}, for example ${witnessText(witness)}` : message,
     remedy,
     subject: message.replaceAll(/:\d+:\d+/g, ""),
     related: [],
     count: 1,
+    properties: { ...(witness && { witness }), ...(patch && { patch }), ...(unpatched && { unpatched }) },
   }));
 }
 

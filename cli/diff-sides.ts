@@ -1,11 +1,11 @@
 import { statSync } from "node:fs";
 import { posix } from "node:path";
-import { HarnessError, HarnessErrors } from "../errors.ts";
+import { FAULTS, HarnessError, HarnessErrors } from "../errors.ts";
 import type { FileTree } from "../policy/file-tree.ts";
-import { DISK } from "../policy/read-file.ts";
 import { type FolderDeclaration, readDeclaration } from "../policy/read.ts";
 import { usage } from "./arguments.ts";
-import { git } from "./git.ts";
+import { folderTree } from "./folder-tree.ts";
+import { git, isInRepository } from "./git.ts";
 import { commitOf, mergeBaseOf, readRevision } from "./revision.ts";
 
 /** One side of a difference, read. */
@@ -14,6 +14,8 @@ export interface Side {
   readonly title: string;
   readonly tree: FileTree;
   readonly declaration: FolderDeclaration;
+  /** Where its files lie from the repository's root, of a named folder from the current one: `etc`; "" there, or elsewhere. */
+  readonly below: string;
 }
 
 /** Where a side is to be read. */
@@ -21,14 +23,16 @@ interface Place {
   readonly title: string;
   readonly tree: FileTree;
   readonly folder: string;
+  /** With which the paths begin of all that lies in the repository. */
+  readonly root: string;
 }
 
 export const EXPECTED = "BASE HEAD, BASE..HEAD or BASE [-- PATH]";
 
 /**
  * The two sides that the words before `--` name, and the path behind it: two folders, two revisions, `BASE..HEAD`,
- * `BASE...HEAD` (since they parted), or one revision against the working tree. A word that is a folder is one, unless a path
- * follows; one that could be both is refused.
+ * `BASE...HEAD` (since they parted), or one revision against the working tree. In a repository a folder is a path that no
+ * revision can be: `./etc`, `/srv/etc`.
  * @throws HarnessError (exit 2 or 3)
  */
 export function readSides(
@@ -40,9 +44,15 @@ export function readSides(
   return [readSide("BASE", base, nodeName), readSide("HEAD", head, nodeName)];
 }
 
-function readSide(name: string, { title, tree, folder }: Place, nodeName: string | undefined): Side {
+function readSide(name: string, { title, tree, folder, root }: Place, nodeName: string | undefined): Side {
   const declaration = toldOf(`${name} ${title}`, () => readDeclaration(folder, nodeName, tree));
-  return { title, tree, declaration };
+  return { title, tree, declaration, below: belowRoot(root, declaration.folder) };
+}
+
+function belowRoot(root: string, folder: string): string {
+  const rest = folder.startsWith(root) ? folder.slice(root.length) : "";
+  const isWhole = root.endsWith(":") || root.endsWith("/") || rest.startsWith("/");
+  return isWhole ? rest.replaceAll(/^\/|\/$/g, "") : "";
 }
 
 /** Faults of what is read, each with the side that it is of: both may have files of one name. */
@@ -64,46 +74,72 @@ function ofSide(side: string, error: HarnessError): HarnessError {
 function placesOf(words: readonly string[], path: string | undefined): readonly [Place, Place] {
   const [first, second] = words;
   if (first === undefined) throw usage("diff", EXPECTED, "nothing");
-  const mustBeRevision = path !== undefined;
-  if (second !== undefined)
-    return [placeOf(first, path, mustBeRevision), placeOf(second, path, mustBeRevision)];
-  if (!mustBeRevision && isFolder(first)) throw usage("diff", EXPECTED, `the folder ${first} alone`);
+  if (second !== undefined) return [placeOf(first, path), placeOf(second, path)];
+  if (isPath(first)) throw usage("diff", EXPECTED, `the folder ${first} alone`);
   const [, from, dots, to] = /^(.*?)(\.{2,3})(.*)$/s.exec(first) ?? [];
   if (from === undefined || to === undefined) return [revisionPlace(first, path), workingPlace(path)];
   const [base, head] = [from || "HEAD", to || "HEAD"];
   return [revisionPlace(dots === "..." ? mergeBaseOf(base, head) : base, path), revisionPlace(head, path)];
 }
 
-function placeOf(word: string, path: string | undefined, mustBeRevision: boolean): Place {
-  if (mustBeRevision || !isFolder(word)) return revisionPlace(word, path);
-  const isPath = /^(?:\.{1,2}(?:\/|$)|\/)/.test(word) || word.endsWith("/");
-  if (!isPath && isRevision(word)) {
-    const expected = "a folder or a revision";
-    const remedy = `Write ./${word} for the folder, or '${word}:' for the revision.`;
-    throw new HarnessError("usage", { subject: `phx diff ${word}`, expected, actual: "both", remedy });
+/**
+ * What a word means does not depend on which folders there are: a change may bring one of a branch's name. Where no repository
+ * is, there is no revision that it could be.
+ */
+function placeOf(word: string, path: string | undefined): Place {
+  if (isPath(word)) {
+    if (path === undefined) return folderPlace(word);
+    throw usage("diff", "revisions before -- and the folder behind it", `the folder ${word} before it`);
   }
-  return { title: word, tree: DISK, folder: word };
+  if (path !== undefined || !isFolder(word)) return revisionPlace(word, path);
+  if (!toldAsFolder(word, isInRepository)) return folderPlace(word);
+  if (commitOf(nameOf(word)) !== undefined) return revisionPlace(word, path);
+  throw new HarnessError("revision-unknown", {
+    subject: `phx diff ${word}`,
+    expected: "a revision",
+    actual: "a folder of that name alone",
+    remedy: `Write ./${word} for the folder.`,
+  });
 }
 
-/** Without git a word is no revision. */
-function isRevision(word: string): boolean {
+/** A word that can be no revision: no name of one begins or ends so (git-check-ref-format(1)). */
+function isPath(word: string): boolean {
+  return /^(?:\.{1,2}(?:\/|$)|\/)/.test(word) || /^[^:@^]*\/$/.test(word);
+}
+
+/** Faults of git, where the word would be a folder without it. */
+function toldAsFolder<T>(word: string, ask: () => T): T {
   try {
-    return commitOf(word) !== undefined;
-  } catch {
-    return false;
+    return ask();
+  } catch (error) {
+    if (!(error instanceof HarnessError)) throw error;
+    const { code, detail } = error;
+    const own = detail.remedy ?? FAULTS[code].remedy;
+    const remedy = `${own} For the folder of that name write ./${word}.`;
+    throw new HarnessError(code, { ...detail, remedy }, { cause: error });
   }
+}
+
+function folderPlace(word: string): Place {
+  return { title: word, tree: folderTree(word), folder: word, root: process.cwd() };
 }
 
 /** `REV`, with the path behind `--`, or `REV:PATH`, whose path begins at the repository's root. */
 function revisionPlace(word: string, path: string | undefined): Place {
   const colon = word.indexOf(":");
   const own = colon > 0 ? word.slice(colon + 1) : undefined;
-  const name = own === undefined ? word : word.slice(0, colon);
+  const name = nameOf(word);
   const { commit, tree, root } = readRevision(name);
   const below = own === undefined ? fromRoot(path) : inRepository(own, own);
   const id = commit.slice(0, 12);
   const title = commit.startsWith(name) ? id : `${name} (${id})`;
-  return { title: below === "" ? title : `${title}:${below}`, tree, folder: `${root}${below}` };
+  return { title: below === "" ? title : `${title}:${below}`, tree, folder: `${root}${below}`, root };
+}
+
+/** The revision of a word that may have a path too. */
+function nameOf(word: string): string {
+  const colon = word.indexOf(":");
+  return colon > 0 ? word.slice(0, colon) : word;
 }
 
 /** The folder of the working tree that lies where the revision's does. */
@@ -122,7 +158,12 @@ function workingPlace(path: string | undefined): Place {
   }
   const below = fromRoot(path);
   const folder = below === "" ? top : posix.join(top, below);
-  return { title: `the working tree${below === "" ? "" : `:${below}`}`, tree: DISK, folder };
+  return {
+    title: `the working tree${below === "" ? "" : `:${below}`}`,
+    tree: folderTree(top),
+    folder,
+    root: top,
+  };
 }
 
 /** A path as it is given, from the current folder, as one from the repository's root; "" is the root. */

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -14,52 +12,14 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { test } from "node:test";
-import { execFile } from "node:child_process";
 import Ajv from "ajv-draft-04";
 import addFormats from "ajv-formats";
-import { type Ended, estateFolder, phx } from "../fixtures/phx.ts";
-import { changedTexts, type Files, NEWER, REFERENCE, SECRETS } from "../fixtures/reference.ts";
+import { estateFolder, phx } from "../fixtures/phx.ts";
+import { type Files, NEWER, REFERENCE, SECRETS } from "../fixtures/reference.ts";
+import { diffIn, repository } from "../fixtures/repository.ts";
 
-const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 const SCHEMA = new URL("../../shared/schemas/sarif-schema-2.1.0-errata01.json", import.meta.url);
-
-/** A repository with the reference estate in `etc/`, one commit; gone when disposed of. */
-function repository(): Disposable & {
-  path: string;
-  git: (...args: string[]) => string;
-  write: (change: (files: Files) => void) => void;
-} {
-  const path = mkdtempSync(join(tmpdir(), "phx-diff-"));
-  const env = { PATH: process.env["PATH"], HOME: path, GIT_CONFIG_NOSYSTEM: "1" };
-  const who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"];
-  const git = (...args: string[]) =>
-    execFileSync("git", [...who, ...args], { cwd: path, env, encoding: "utf8" });
-  const write = (change: (files: Files) => void) => {
-    for (const { name, text } of Object.values(changedTexts(change)))
-      writeFileSync(join(path, "etc", name), text);
-  };
-  mkdirSync(join(path, "etc"));
-  write(() => {});
-  git("init", "-q");
-  git("add", ".");
-  git("commit", "-qm", "one");
-  return { path, git, write, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
-}
-
-function diffIn(
-  cwd: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<Ended> {
-  return new Promise((resolve) => {
-    const options = { cwd, env: { ...process.env, ...env }, maxBuffer: Infinity };
-    const child = execFile(process.execPath, [MAIN, "diff", ...args], options, (_error, stdout, stderr) =>
-      resolve({ status: child.exitCode, stdout, stderr }),
-    );
-  });
-}
 
 /** One rule more: anybody may reach tcp 8080 of Traefik. */
 function open(files: Files): void {
@@ -100,7 +60,7 @@ test("revisions in every spelling say the same, and nothing is written", async (
       ["main...work"],
       ["main", "--", "etc"],
       ["main..", "--", "./etc"],
-      ["main:etc", "etc"],
+      ["main:etc", "./etc"],
       ["HEAD~1:etc", "work:etc"],
     ].map((args) => diffIn(repo.path, args)),
   );
@@ -130,8 +90,6 @@ test("what is no revision, or holds no estate: exit 2, told with its side", asyn
     "version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
   );
   repo.git("commit", "-qam", "a pointer");
-  mkdirSync(join(repo.path, "work"));
-  repo.git("branch", "work");
   const cases: readonly (readonly [string[], RegExp])[] = [
     [
       ["nope", "--", "etc"],
@@ -150,8 +108,8 @@ test("what is no revision, or holds no estate: exit 2, told with its side", asyn
       /BASE HEAD~2 .*found nothing: the revision has no such path.*\[estate-missing\]/,
     ],
     [["HEAD~2", "HEAD~2", "--", "../x"], /expected a path inside the repository, found \.\.\/x/],
-    [["HEAD~2", "work"], /phx diff work: expected a folder or a revision, found both/],
-    [["etc"], /found the folder etc alone/],
+    [["./etc"], /found the folder \.\/etc alone/],
+    [["etc"], /revision etc: expected a commit, found none of that name/],
     [[], /found nothing/],
     [["HEAD~2", "--", "etc", "etc"], /expected one PATH behind --/],
     [["HEAD~2", "--format", "xml", "--", "etc"], /found --format xml/],
@@ -228,13 +186,16 @@ test("an approval of BASE covers what it names; one of HEAD, expired, unused or 
     covered.stdout,
     /^Newly allowed, approved:\n(?: {2}.*\n)+ {6}approved until 2999-01-01T00:00:00\.000Z: NET-7, net: the new console$/m,
   );
-  assert.match(covered.stdout, /^conformance\.json itself changes:\n {2}- approval of tcp 8080/m);
+  assert.match(covered.stdout, /^conformance\.json itself changes:\n {2}removed: approval of tcp 8080/m);
   const states: readonly (readonly [object, RegExp])[] = [
-    [{ expires: "2026-01-01" }, /^ {2}expired: NET-7, conformance\.json:1:\d+$/m],
+    [
+      { expires: "2026-01-01" },
+      /^ {2}expired: NET-7, conformance\.json:1:\d+, expires: 2026-01-01T00:00:00\.000Z$/m,
+    ],
     [{ flows: ["tcp 8081"] }, /^ {2}unused: NET-7/m],
-    [{ flows: ["everything"] }, /^ {2}too broad: NET-7/m],
-    [{ flows: ["tcp"] }, /^ {2}too broad: NET-7/m],
-    [{ from: "*" }, /^ {2}too broad: NET-7/m],
+    [{ flows: ["everything"] }, /^ {2}too broad: NET-7, .*, flows: any protocol$/m],
+    [{ flows: ["tcp"] }, /^ {2}too broad: NET-7, .*, flows: all ports of tcp$/m],
+    [{ from: "*" }, /^ {2}too broad: NET-7, .*, from: \*$/m],
   ];
   for (const [change, expected] of states) {
     file(base.path, approve(change));
@@ -248,7 +209,7 @@ test("an approval of BASE covers what it names; one of HEAD, expired, unused or 
   file(head.path, approve());
   const own = await judge();
   assert.equal(own.status, 1);
-  assert.match(own.stdout, /^HEAD .*\n\nconformance\.json itself changes:\n {2}\+ approval of tcp 8080/m);
+  assert.match(own.stdout, /^HEAD .*\n\nconformance\.json itself changes:\n {2}added: approval of tcp 8080/m);
 });
 
 test("a conformance.json that is none: exit 2 with the place and the side", async () => {
@@ -309,6 +270,8 @@ test("names, routes, certificates and guests", async () => {
 test("JSON and SARIF hold what text does, SARIF by its schema, and no form holds a secret", async () => {
   using head = estateFolder(open);
   const json = await phx(["diff", REFERENCE, head.path, "--json"]);
+  const text = await phx(["diff", REFERENCE, head.path]);
+  assert.match(text.stdout, /^newly allowed: 1 \(11 pairs\)$/m);
   const { unapproved, changes } = JSON.parse(json.stdout) as {
     unapproved: number;
     changes: {

@@ -1,16 +1,18 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { EXIT, HarnessError } from "../errors.ts";
 import { CONFORMANCE_FILE, type Exceptions, parseConformance } from "../policy/approval.ts";
 import { diffOf, type GovernedSide, unapproved } from "../policy/diff/diff.ts";
-import { type ChangeGroup, groupChanges } from "../policy/diff/group.ts";
+import { tooLong } from "../policy/diff/size.ts";
+import { type ChangeGroup, groupChanges, inOrder } from "../policy/diff/group.ts";
 import type { PacketChange } from "../policy/diff/packet-changes.ts";
 import { sideOf } from "../policy/diff/side.ts";
+import type { Position } from "../policy/estate.ts";
 import { decodeStrictly } from "../policy/read-file.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
 import { renderDiffMarkdown } from "../reports/diff-markdown.ts";
 import { renderDiffText } from "../reports/diff-text.ts";
-import { type DiffInput, endsText } from "../reports/diff-words.ts";
+import { deviationText, type DiffInput, endsText, pairsOf } from "../reports/diff-words.ts";
 import { renderSarif, type SarifFinding } from "../reports/sarif.ts";
 import { parseArguments, usage } from "./arguments.ts";
 import { EXPECTED, readSides, type Side, toldOf } from "./diff-sides.ts";
@@ -23,7 +25,8 @@ in another way or answered by another guest; who reaches whom, one packet as an 
 routes, certificates and guests likewise. Both sides are read as they are, a revision without a checkout; nothing is sent or
 written, and no root is needed.
 
-  BASE, HEAD     folders with the Phoenix files or with Proxmox's .fw files, or git revisions: main, HEAD~3, a tag, main:etc
+  BASE, HEAD     git revisions: main, HEAD~3, a tag, main:etc; or folders with the Phoenix files or with Proxmox's .fw files,
+                 which are written as paths: ./etc, /srv/etc
   BASE..HEAD     two revisions; with ... what HEAD changed since it left BASE
   BASE           one revision, against the working tree
   PATH           the folder in the repository, from the current one (default: all of it)
@@ -35,14 +38,16 @@ flags:
   --help         this text
 
 Where flows are meant to become allowed, an approval in BASE's conformance.json, beside the files, says so: from, to, flows
-(in the words printed here), owner, reason, ticket, expires. An approval that has expired, or stands for anybody or anything,
-covers nothing, and HEAD's own approvals do not count.
+(in the words printed here), owner, reason, ticket, expires. An approval that has expired, stands for anybody or anything, or whose
+guest is another one on HEAD covers nothing, and HEAD's own approvals do not count. Packets with a forged source or MAC need one
+that says so (deviation). Names, routes and certificates are told and do not fail.
 
-exit status: 0 where nothing is newly allowed, or all of it is approved, and 1 where something is
+exit status: 0 where no packet is newly allowed, or each is approved, and 1 where one is
 
 example:
   phx diff main..HEAD -- etc
   phx diff main --format markdown -- etc > comment.md
+  phx diff ./etc ./new-etc
 `;
 
 const WORDS = `${EXPECTED} [--format text|markdown|json|sarif] [--json] [--node NAME]`;
@@ -60,12 +65,17 @@ export async function run(args: string[]): Promise<number> {
   if (!print) throw usage("diff", WORDS, `--format ${format}`);
   const [base, head] = readSides(positionals, paths[0], values.node);
   const [was, is] = [governed("BASE", base), governed("HEAD", head)];
+  const undecided = tooLong(was.node) ?? tooLong(is.node);
+  if (undecided !== undefined) {
+    process.stderr.write(`phx: undecided: ${undecided}; nothing was compared\n`);
+    return EXIT.inconclusive;
+  }
   const diff = diffOf(was, is, new Date());
   const places = new Set(
     [was, is].flatMap(({ node }) => [...node.nics.map(({ place }) => place), "lan", "host", "beyond"]),
   ).size;
   const input = { diff, groups: groupChanges(diff.packets), base: base.title, head: head.title, places };
-  process.stdout.write(print(input, is));
+  process.stdout.write(print(input, { files: is.files, below: head.below }));
   return unapproved(diff).length > 0 ? EXIT.findings : EXIT.conformant;
 }
 
@@ -96,7 +106,10 @@ function exceptionsIn(path: string, bytes: Buffer): Exceptions {
   throw new HarnessError("json-syntax", detail);
 }
 
-const PRINTERS: Readonly<Record<string, (input: DiffInput, head: GovernedSide) => string>> = {
+/** HEAD's files, and where they lie. */
+type Located = Pick<GovernedSide, "files"> & Pick<Side, "below">;
+
+const PRINTERS: Readonly<Record<string, (input: DiffInput, head: Located) => string>> = {
   text: renderDiffText,
   markdown: renderDiffMarkdown,
   json: (input) => `${asciiJson(jsonOf(input))}\n`,
@@ -117,12 +130,6 @@ function jsonOf({ diff, base, head }: DiffInput): unknown {
   };
 }
 
-/** From how many places to how many others. */
-function pairsOf({ from, to }: PacketChange): number {
-  const senders = new Set(from.map(({ id }) => id));
-  return from.length * to.length - to.filter(({ id }) => senders.has(id)).length;
-}
-
 function changeJson({ from, to, was, sets, witness, ...rest }: PacketChange): unknown {
   const fates = Object.entries(witness).map(([side, { flow, decision }]) => {
     const { verdict, reject } = decision;
@@ -130,8 +137,8 @@ function changeJson({ from, to, was, sets, witness, ...rest }: PacketChange): un
   });
   return {
     ...rest,
-    from: from.map(({ id }) => id),
-    to: to.map(({ id }) => id),
+    from: inOrder(from).map(({ id }) => id),
+    to: inOrder(to).map(({ id }) => id),
     ...(was && { was: was.id }),
     sets: Object.values(sets),
     witness: Object.fromEntries(fates),
@@ -145,19 +152,34 @@ const NEWLY_ALLOWED = {
   remedy: "Take it back, or have it approved in conformance.json of the revision that it is held against.",
 } as const;
 
-/** What is newly allowed and not approved, where HEAD's files say it. */
-function sarifOf({ diff, places }: DiffInput, { files }: GovernedSide): unknown {
-  const findings = groupChanges(unapproved(diff)).map((group) =>
-    findingOf(group, places, files[0]?.name ?? ""),
-  );
-  return renderSarif({ version: version(), lints: { "newly-allowed": NEWLY_ALLOWED }, findings, files });
+/** What is newly allowed and not approved, where HEAD's files say it: by their paths in the repository, as GitHub has them. */
+function sarifOf({ diff, places }: DiffInput, { files, below }: Located): unknown {
+  const located = files.map((file) => ({ ...file, name: posix.join(below, file.name) }));
+  const findings = groupChanges(unapproved(diff)).map((group) => {
+    const positions = group.causes.flatMap(({ side, position }) =>
+      side === "head" && position ? [{ ...position, file: posix.join(below, position.file) }] : [],
+    );
+    return findingOf(group, places, positions, located[0]?.name ?? "");
+  });
+  return renderSarif({
+    version: version(),
+    lints: { "newly-allowed": NEWLY_ALLOWED },
+    findings,
+    files: located,
+    root: "The repository's root; of a named folder the current one, or where it lies outside of that itself.",
+  });
 }
 
-function findingOf({ from, to, flows, causes }: ChangeGroup, places: number, file: string): SarifFinding {
-  const positions = causes.flatMap(({ side, position }) => (side === "head" && position ? [position] : []));
+function findingOf(
+  { from, to, flows, deviation }: ChangeGroup,
+  places: number,
+  positions: readonly Position[],
+  file: string,
+): SarifFinding {
   const [position = { file, line: 1, column: 1, pointer: "" }, ...related] = positions;
   const way = `${endsText(from, places)} to ${endsText(to, places)}`;
-  const message = `newly allowed from ${way}: ${flows.join("; ")}`;
+  const odd = deviation ? `, ${deviationText({ deviation })}` : "";
+  const message = `newly allowed from ${way}${odd}: ${flows.join("; ")}`;
   const { level, remedy } = NEWLY_ALLOWED;
   return { lint: "newly-allowed", level, position, message, remedy, subject: message, related, count: 1 };
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { z } from "zod";
 import { phx } from "../fixtures/phx.ts";
 import { REFERENCE } from "../fixtures/reference.ts";
 import { HarnessError } from "../errors.ts";
@@ -208,30 +209,123 @@ test("Proxmox's own files: what is assumed of the two ends is said, and a VM's a
   assert.equal(assumed.length, 1);
 });
 
-test("--set: all that gets through, by the line that lets it in; agrees with what one packet is told", async () => {
-  const { status, stdout } = await phx(["explain", "--set", "--from", "801", "--to", "802"]);
+test("--set: all that gets through, by the lines of every hop; agrees with what one packet is told", async () => {
+  const { status, stdout } = await explain("--set", "--from", "801", "--to", "802");
   assert.equal(status, 0);
   assert.match(
     stdout,
-    /^by rule "IN ACCEPT [^\n]*6333"[^\n]*\n {2}tcp 6333 from 10\.0\.0\.12 to 10\.0\.0\.142$/m,
+    /^ {2}1\. FORWARD out of guest 801: accept, by default policy ACCEPT [^\n]*\n {2}3\. FORWARD into guest 802: accept, by rule "IN ACCEPT [^\n]*6333"[^\n]*\n {5}forged source: tcp 6333 from 10\.0\.0\.12 to 10\.0\.0\.142\n {7}for example tcp 10\.0\.0\.12 -> 10\.0\.0\.142:6333$/m,
   );
-  assert.doesNotMatch(stdout, /tcp 8006/);
+  assert.doesNotMatch(stdout, /own source: tcp|tcp 8006/);
+  assert.match(
+    stdout,
+    /^ {4}drop, reject \(tcp-reset\) at FORWARD into guest 802, by default policy DROP at /m,
+  );
+  assert.match(
+    stdout,
+    /^packets of flows that stand \(ESTABLISHED, RELATED\):\n {2}1\. [^]* state RELATED or EST/m,
+  );
   const ends = ["--from", "801", "--to", "802", "--port", "6333"];
-  const [own, forged] = await Promise.all([
-    phx(["explain", ...ends]),
-    phx(["explain", ...ends, "--source", "10.0.0.12"]),
-  ]);
+  const [own, forged] = await Promise.all([explain(...ends), explain(...ends, "--source", "10.0.0.12")]);
   assert.match(own.stdout, /^drop$/m);
   assert.match(forged.stdout, /^accept$/m);
-  const json = JSON.parse(
-    (await phx(["explain", "--set", "--from", "wan", "--to", "101", "--json"])).stdout,
-  ) as {
-    accepted: { decider: { kind: string }; flows: { boxes: { ports?: string[] }[] } }[];
-  };
-  const byRule = json.accepted.filter(({ decider }) => decider.kind === "rule");
+});
+
+test("--set from lan: the gateway's address, and those of host and guests, are forged there", async () => {
+  const { stdout } = await explain("--set", "--from", "lan", "--to", "101");
+  const [own = "", forged = ""] = ["own", "forged"].map(
+    (bearing) => new RegExp(`${bearing} source: tcp 80 from (.*)`).exec(stdout)?.[1],
+  );
+  assert.match(forged, /^0\.0\.0\.0-10\.0\.0\.1, 10\.0\.0\.10, /);
+  assert.match(own, /^10\.0\.0\.0\/24 except 10\.0\.0\.0\/31, 10\.0\.0\.10, 10\.0\.0\.12\/31/);
+});
+
+const Ruled = z.strictObject({
+  hook: z.string(),
+  where: z.string(),
+  verdict: z.enum(["accept", "drop", "reject"]),
+  decider: z.looseObject({ kind: z.string(), chain: z.string() }),
+});
+const Accepted = z.strictObject({
+  bearing: z.enum(["own", "forged", "any"]),
+  decider: Ruled.shape.decider,
+  hops: z.array(Ruled),
+  flows: z.looseObject({ family: z.union([z.literal(4), z.literal(6)]), boxes: z.array(z.looseObject({})) }),
+  witness: z.looseObject({ from: z.string(), to: z.string(), source: z.string(), dest: z.string() }),
+});
+const Passing = z.strictObject({
+  accepted: z.array(Accepted),
+  stopped: z.array(Ruled.extend({ reject: z.string().optional(), witness: Accepted.shape.witness })),
+});
+/** What `--set --json` prints, and nothing else. */
+const SetPrint = z.strictObject({
+  from: z.string(),
+  to: z.string(),
+  complete: z.literal(true),
+  unknownOwn: z.array(z.union([z.literal(4), z.literal(6)])),
+  hops: z.array(Ruled.pick({ hook: true, where: true })),
+  ...Passing.shape,
+  established: Passing,
+  assumed: z.array(z.looseObject({ message: z.string() })),
+});
+
+test("--set --json: the shape that is promised; own sources apart from forged ones, each hop named", async () => {
+  const [edge, mesh] = await Promise.all(
+    ["101", "102"].map(async (to) =>
+      SetPrint.parse(JSON.parse((await explain("--set", "--from", "wan", "--to", to, "--json")).stdout)),
+    ),
+  );
+  const rules = edge?.accepted.filter(({ decider, bearing }) => decider.kind === "rule" && bearing === "own");
   assert.deepEqual(
-    byRule.flatMap(({ flows }) => flows.boxes.map(({ ports }) => ports)),
-    [["80"], ["443"]],
+    rules?.map(({ flows, hops }) => [flows.boxes.map(({ ports }) => ports), hops.map(({ where }) => where)]),
+    [["80"], ["443"]].map((ports) => [
+      [ports],
+      ["from beyond the gateway", "across vmbr0", "into guest 101"],
+    ]),
+  );
+  assert.deepEqual(
+    edge?.hops.map(({ hook }) => hook),
+    ["GATEWAY", "FORWARD", "FORWARD"],
+  );
+  assert.ok(mesh?.accepted.every(({ decider }) => decider.kind === "standing"));
+  assert.deepEqual([...new Set(mesh?.established.accepted.map(({ bearing }) => bearing))], ["any"]);
+});
+
+test("--set of Proxmox's own files: of a sender without a known address the assumption is said", async (context) => {
+  const folder = proxmoxFolder(context, FILES);
+  const { status, stdout } = await explain(folder, "--set", "--from", "102", "--to", "101");
+  assert.equal(status, 0);
+  assert.match(
+    stdout,
+    /by rule "IN SSH\(ACCEPT\) [^\n]*\n {5}own source: tcp 22 from [^\n]*\n[^\n]*\n {5}forged source: tcp 22 from 10\.9\.0\.0, /,
+  );
+  assert.match(stdout, /^note: no file gives 102 an IPv4 address: as its own counts any that is nobody's$/m);
+  assert.match(stdout, /^note: the hardware of guest 102 is not known/m);
+});
+
+test("--set between places with more rules than can be worked out: exit 4, in time, and says so", async (context) => {
+  const rules = Array.from(
+    { length: 100_000 },
+    (_, index) => `IN ACCEPT -p tcp -dport ${(index % 65_535) + 1}`,
+  );
+  const long = { ...FILES, "101.fw": `[OPTIONS]\nenable: 1\n[RULES]\n${rules.join("\n")}\n` };
+  const crossing = (way: string, port: string) =>
+    Array.from({ length: 900 }, (_, index) => `${way} ACCEPT -p udp -${port} ${1000 + 3 * index}`).join("\n");
+  const many = {
+    ...FILES,
+    "101.fw": `[OPTIONS]\nenable: 1\n[RULES]\n${crossing("IN", "dport")}\n`,
+    "102.fw": `[OPTIONS]\nenable: 1\npolicy_out: DROP\n[RULES]\n${crossing("OUT", "sport")}\n`,
+  };
+  const ends = ["--set", "--from", "102", "--to", "101"];
+  const results = await Promise.all(
+    [long, many].flatMap((files) => {
+      const folder = proxmoxFolder(context, files);
+      return [explain(folder, ...ends), explain(folder, ...ends, "--json")];
+    }),
+  );
+  assert.deepEqual(
+    results.map(({ status, stdout }) => [status, /^not worked out: |"complete": false/m.test(stdout)]),
+    results.map(() => [4, true]),
   );
 });
 

@@ -1,14 +1,14 @@
+import { EXIT } from "../errors.ts";
 import { decideOn } from "../policy/decide.ts";
 import type { Note } from "../policy/estate.ts";
 import { explainDecision } from "../policy/explain.ts";
 import type { Flow } from "../policy/flow.ts";
 import { describePosition } from "../policy/position.ts";
-import type { Node } from "../policy/proxmox/node.ts";
 import { type FolderDeclaration, readDeclaration } from "../policy/read.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
 import { shown } from "../reports/text.ts";
 import { parseArguments, usage } from "./arguments.ts";
-import { explainSetJson, explainSetText } from "./explain-set.ts";
+import { explainPair, explainSetJson, explainSetText } from "./explain-set.ts";
 import { FLOW_OPTIONS, flowOf } from "./flow-arguments.ts";
 import { REFERENCE_FOLDER } from "./labs.ts";
 import { concerns, describeVantage, type Vantage, vantageOf, vantagesOf } from "./vantage.ts";
@@ -17,8 +17,10 @@ export const help = `usage: phx explain [DIR] --from PLACE --to PLACE [--proto P
        phx explain [DIR] --set --from PLACE --to PLACE
 
 Says what the files make of one packet, and which lines decide it, hop by hop, each with its place in the files and the
-iptables chain that counts it; with --set all that gets through between the two, and by which lines. Sends nothing, needs
-no lab and no root. Exit 0 whatever the verdict.
+iptables chain that counts it. With --set all that gets through between the two: for each course of lines, hop by hop, the
+first packets of flows under the sender's own source and those under a forged one, with an example; the lines that stop all
+else; and the same of packets of flows that stand already. Sends nothing, needs no lab and no root. Exit 0 whatever the
+verdict, 4 where --set meets more rules than can be worked out.
 
   DIR               folder with the Phoenix files, or with Proxmox's .fw files (default: the reference estate)
 
@@ -62,29 +64,31 @@ export async function run(args: string[]): Promise<number> {
     const odd = Object.keys(FLOW_OPTIONS).find((name) => Object.hasOwn(values, name));
     if (odd !== undefined)
       throw usage("explain", "--set without a flag that describes one packet", `--${odd}`);
-    printSet(declaration.node, from, to, values.json === true);
-    return 0;
+    return printSet(declaration, from, to, values.json === true);
   }
   const flow = flowOf(values, from, to);
   const decision = decideOn(declaration.node, flow);
   const assumed = assumedOf(declaration, from, to);
   if (values.json) console.log(asciiJson({ flow, decision, assumed }));
   else
-    console.log(
-      [
-        describe(flow, values.proto, from, to),
-        ...explainDecision(decision).split("\n"),
-        ...assumed.map(words),
-      ]
-        .map((line) => shown(line, Number.POSITIVE_INFINITY))
-        .join("\n"),
-    );
+    printLines([
+      describe(flow, values.proto, from, to),
+      ...explainDecision(decision).split("\n"),
+      ...assumed.map(words),
+    ]);
   return 0;
 }
 
-function printSet(node: Node, from: Vantage, to: Vantage, isJson: boolean): void {
-  if (isJson) return console.log(asciiJson(explainSetJson(node, from, to)));
-  const lines = explainSetText(node, from, to);
+/** Exit 4 where the pair has too many rules to be worked out. */
+function printSet(declaration: FolderDeclaration, from: Vantage, to: Vantage, isJson: boolean): number {
+  const pair = explainPair(declaration, from, to);
+  const assumed = assumedOf(declaration, from, to);
+  if (isJson) console.log(asciiJson({ ...explainSetJson(pair), assumed }));
+  else printLines([...explainSetText(pair), ...assumed.map(words)]);
+  return pair.explained ? EXIT.conformant : EXIT.inconclusive;
+}
+
+function printLines(lines: readonly string[]): void {
   console.log(lines.map((line) => shown(line, Number.POSITIVE_INFINITY)).join("\n"));
 }
 

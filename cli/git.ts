@@ -30,6 +30,15 @@ const OURS = {
   GIT_TRACE2_PERF: "0",
 };
 
+/**
+ * A bare repository is one only where GIT_DIR says so: a change may bring a folder that looks like one, and whoever stands in it
+ * would be answered by it. Of a name that a branch and a tag share git warns.
+ */
+const SETTINGS = ["safe.bareRepository=explicit", "core.warnAmbiguousRefs=true"].flatMap((each) => [
+  "-c",
+  each,
+]);
+
 /** More is no declaration's repository. */
 const MOST_OUTPUT = 512 * 1024 * 1024;
 
@@ -39,7 +48,7 @@ const MOST_OUTPUT = 512 * 1024 * 1024;
  */
 export function git(args: readonly string[], input = ""): GitAnswer {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_") || KEPT.test(name));
-  const { status, stdout, stderr, error } = spawnSync("git", ["--no-pager", ...args], {
+  const { status, stdout, stderr, error } = spawnSync("git", ["--no-pager", ...SETTINGS, ...args], {
     env: { ...Object.fromEntries(kept), ...OURS },
     input,
     maxBuffer: MOST_OUTPUT,
@@ -66,6 +75,32 @@ export function gitOutput(args: readonly string[], input = ""): Buffer {
   throw gitFailed(args, stderr || `status ${status}`);
 }
 
+/**
+ * Whether a repository is here at all.
+ * @throws HarnessError (`git-missing`, `git-failed`, exit 3): there is one, and git won't read it.
+ */
+export function isInRepository(): boolean {
+  const args = ["rev-parse", "--git-dir"];
+  const { status, stderr } = git(args);
+  if (status === 0) return true;
+  if (/not a git repository \(or any/.test(stderr)) return false;
+  throw gitFailed(args, stderr || `status ${status}`);
+}
+
 function gitFailed([verb = ""]: readonly string[], actual: string): HarnessError {
-  return new HarnessError("git-failed", { subject: `git ${verb}`, expected: "an answer", actual });
+  const remedy = remedyOf(actual);
+  const detail = { subject: `git ${verb}`, expected: "an answer", actual };
+  return new HarnessError("git-failed", { ...detail, ...(remedy !== undefined && { remedy }) });
+}
+
+/** What the owner of the machine has to allow, or the caller to name (git-config(1): safe.directory, safe.bareRepository). */
+function remedyOf(stderr: string): string | undefined {
+  const owned = /dubious ownership in repository at '([^']+)'/.exec(stderr)?.[1];
+  if (owned !== undefined)
+    return `Trust it, 'git config --global --add safe.directory ${owned}', or run phx as its owner.`;
+  if (stderr.includes("promisor remote"))
+    return "This clone lacks the files' contents: fetch them first, 'git fetch --refetch --no-filter'.";
+  return stderr.includes("cannot use bare repository")
+    ? "Name a bare repository that you trust: GIT_DIR=. phx diff ..."
+    : undefined;
 }

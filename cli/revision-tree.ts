@@ -29,7 +29,13 @@ export function revisionTree(
   const inside = (path: string) => path.slice(root.length).replace(/^\/|\/$/g, "");
   return {
     resolve: (path) => path,
-    entriesOf: (folder) => folders.get(inside(folder)) ?? [],
+    entriesOf(folder) {
+      const known = folders.get(inside(folder));
+      const odd = known ? undefined : oddOnWay(files, contents, inside(folder));
+      // What is asked for is there and can't be looked into: as if it were not is no answer.
+      if (odd !== undefined) throw refused("estate-unreadable", folder, odd, "a folder");
+      return known ?? [];
+    },
     linkTarget(path) {
       const entry = files.get(inside(path));
       return entry?.mode === LINK ? contents.get(entry.oid)?.toString("utf8") : undefined;
@@ -62,9 +68,10 @@ function refused(
   code: "estate-missing" | "estate-unreadable",
   subject: string,
   actual: string,
+  expected = "a regular file",
 ): HarnessError {
   const remedy = "Commit the file itself, or give a folder in place of the revision.";
-  return new HarnessError(code, { subject, expected: "a regular file", actual, remedy });
+  return new HarnessError(code, { subject, expected, actual, remedy });
 }
 
 function oddKind({ mode, oid }: RevisionEntry, contents: ReadonlyMap<string, Buffer>): string | undefined {
@@ -74,19 +81,37 @@ function oddKind({ mode, oid }: RevisionEntry, contents: ReadonlyMap<string, Buf
     : undefined;
 }
 
-/** On the way to a path that is not there a submodule, or a link, may say why. */
 function whyNoFile(
   files: ReadonlyMap<string, RevisionEntry>,
   folders: ReadonlyMap<string, unknown>,
   path: string,
 ): string {
   if (folders.has(path)) return "a folder";
+  const entry = entryOnWay(files, path);
+  const odd = entry && oddWay(entry);
+  return odd ?? (entry ? "a path through a file" : "nothing: the revision has no such path");
+}
+
+/** A submodule or a link at a path, or on the way to it. */
+function oddOnWay(
+  files: ReadonlyMap<string, RevisionEntry>,
+  contents: ReadonlyMap<string, Buffer>,
+  path: string,
+): string | undefined {
+  const entry = entryOnWay(files, path);
+  return entry && (entry.path === path ? oddKind(entry, contents) : oddWay(entry));
+}
+
+function oddWay({ mode, path }: RevisionEntry): string | undefined {
+  if (mode === SUBMODULE) return `the submodule ${path} on the way`;
+  return mode === LINK ? `the symbolic link ${path} on the way` : undefined;
+}
+
+/** What is no folder and stands where a path goes through. */
+function entryOnWay(files: ReadonlyMap<string, RevisionEntry>, path: string): RevisionEntry | undefined {
   const parts = path.split("/");
   const ways = parts.map((_, index) => parts.slice(0, index + 1).join("/"));
-  const entry = ways.map((way) => files.get(way)).find((each) => each !== undefined);
-  if (entry?.mode === SUBMODULE) return `the submodule ${entry.path} on the way`;
-  if (entry?.mode === LINK) return `the symbolic link ${entry.path} on the way`;
-  return entry ? "a path through a file" : "nothing: the revision has no such path";
+  return ways.map((way) => files.get(way)).find((each) => each !== undefined);
 }
 
 /** Each folder's entries, the root's under "". */

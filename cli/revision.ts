@@ -4,7 +4,7 @@ import { CONFORMANCE_FILE } from "../policy/approval.ts";
 import { FILE_NAMES } from "../policy/files.ts";
 import type { FileTree } from "../policy/file-tree.ts";
 import { MOST_BYTES } from "../policy/read-file.ts";
-import { git, gitOutput } from "./git.ts";
+import { git, gitOutput, isInRepository } from "./git.ts";
 import { type RevisionEntry, revisionTree } from "./revision-tree.ts";
 
 /** A revision, read whole without a checkout. */
@@ -18,17 +18,27 @@ export interface Revision {
   readonly root: string;
 }
 
-/** The commit that a revision names (gitrevisions(7)); undefined where there is none, or no repository. */
+/**
+ * The commit that a revision names (gitrevisions(7)); undefined where there is none, or no repository.
+ * @throws HarnessError `revision-unknown` (exit 2) for a name of two: a tag comes with whatever is fetched, and would be taken
+ * for the branch.
+ */
 export function commitOf(revision: string): string | undefined {
   // A word that begins so is a flag to git, and none that has control characters is a name.
   if (revision.startsWith("-") || revision === "" || /\p{Cc}/u.test(revision)) return undefined;
-  const { status, stdout } = git([
+  const { status, stdout, stderr } = git([
     "rev-parse",
     "--verify",
-    "--quiet",
     "--end-of-options",
     `${revision}^{commit}`,
   ]);
+  if (/refname .* is ambiguous/.test(stderr))
+    throw new HarnessError("revision-unknown", {
+      subject: `revision ${revision}`,
+      expected: "one commit",
+      actual: "more than one of that name",
+      remedy: "Name it in full: heads/NAME for the branch, tags/NAME for the tag.",
+    });
   const commit = stdout.toString("latin1").trim();
   return status === 0 && /^[0-9a-f]{40,64}$/.test(commit) ? commit : undefined;
 }
@@ -56,19 +66,8 @@ export function readRevision(name: string): Revision {
 function commitOrThrow(revision: string): string {
   const commit = commitOf(revision);
   if (commit !== undefined) return commit;
-  const { status, stderr } = git(["rev-parse", "--git-dir"]);
-  // Who may read a repository is the machine's affair: safe.directory of git-config(1).
-  if (/dubious ownership|permission denied/i.test(stderr))
-    throw new HarnessError("git-failed", {
-      subject: `revision ${revision}`,
-      expected: "an answer",
-      actual: stderr,
-    });
-  throw unknown(
-    `revision ${revision}`,
-    "a commit",
-    status === 0 ? "none of that name" : "no repository here",
-  );
+  const actual = isInRepository() ? "none of that name" : "no repository here";
+  throw unknown(`revision ${revision}`, "a commit", actual);
 }
 
 function unknown(subject: string, expected: string, actual: string): HarnessError {

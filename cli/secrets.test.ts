@@ -94,6 +94,102 @@ test("no verb prints a secret of Proxmox's own files; check names its key and pl
   }
 });
 
+const LOOSE = "hunter2-do-not-print";
+
+/** What is wrong, unknown or mere words, each with a secret that no `key=value` tells. */
+function looseEstate(): Disposable & { readonly path: string } {
+  const estate = estateFolder();
+  const path = join(estate.path, FILE_NAMES.lxc);
+  const lxc = JSON.parse(readFileSync(path, "utf8")) as {
+    lxc_configs: Record<string, { name: string; firewall: { rules: Record<string, unknown>[] } }>;
+  };
+  const guest = lxc.lxc_configs["801"];
+  assert.ok(guest);
+  guest.name = `grafana token=${LOOSE}`;
+  guest.firewall.rules.push(
+    { type: "in", action: "ACCEPT", proto: "tcp", port: "81", comment: `ask with --password ${LOOSE}` },
+    { type: "in", action: "ACCEPT", proto: `secret:${LOOSE}`, comment: "-" },
+  );
+  writeFileSync(path, JSON.stringify(lxc, undefined, 1));
+  return estate;
+}
+
+const LOOSE_PVE = {
+  "cluster.fw": `[OPTIONS]\nenable: 1\n[group web] # secret:${LOOSE}\nIN ACCEPT -p tcp # --password ${LOOSE}\n`,
+  "100.conf": `# password ${LOOSE}\nnet0: virtio=52:54:00:10:00:01,bridge=vmbr0,firewall=1\n`,
+  "100.fw": `[OPTIONS]\nenable: 1\n[RULES]\nIN ACCEPT --password ${LOOSE}\nIN Key(${LOOSE})\nIN ACCEPT secret:${LOOSE}\nGROUP web\nIN ACCEPT -p udp # ghp_${LOOSE.replaceAll("-", "0")}\nIN DROP -p tcp --token ${LOOSE}\n`,
+};
+
+/** Every verb that reads files alone, in each of its forms. */
+function readers(folder: string, base: string, isPhoenix: boolean): readonly (readonly string[])[] {
+  const ends = ["--from", "lan", "--to", isPhoenix ? "801" : "100"];
+  return [
+    ...["text", "json", "sarif"].map((format) => ["check", folder, "--format", format]),
+    ...["text", "json", "sarif", "markdown"].flatMap((format) => [
+      ["diff", base, folder, "--format", format],
+      ["diff", folder, base, "--format", format],
+    ]),
+    ["coverage", folder],
+    ["coverage", folder, "--json"],
+    ["explain", folder, ...ends, "--port", "81", "--dest", "10.0.0.141"],
+    ["explain", folder, ...ends, "--port", "81", "--dest", "10.0.0.141", "--json"],
+    ["explain", folder, "--set", ...ends],
+    ["explain", folder, "--set", ...ends, "--json"],
+    ...(isPhoenix
+      ? [
+          ["plan", folder],
+          ["plan", folder, "--json", "--full"],
+          ["export", "pve", folder],
+        ]
+      : [["import", "pve", folder]]),
+  ];
+}
+
+test("secrets in names, comments and lines that nobody understands: no verb prints them, in any form", async () => {
+  using estate = looseEstate();
+  using base = estateFolder();
+  const folder = mkdtempSync(join(tmpdir(), "phx-secrets-"));
+  const other = mkdtempSync(join(tmpdir(), "phx-secrets-"));
+  try {
+    for (const [name, text] of Object.entries(LOOSE_PVE)) writeFileSync(join(folder, name), text);
+    writeFileSync(join(other, "cluster.fw"), "[OPTIONS]\nenable: 1\n");
+    const all = [...readers(estate.path, base.path, true), ...readers(folder, other, false)];
+    for (const args of all) {
+      const { status, stdout, stderr } = await phx(args);
+      assert.ok(stdout !== "" && status !== 3, `${args.join(" ")}: ${status} ${stderr}`);
+      assert.doesNotMatch(stdout + stderr, /hunter2/i, args.join(" "));
+    }
+    const { stdout } = await phx(["check", folder]);
+    for (const at of ["100.fw:4:1", "100.fw:5:1", "100.fw:6:1", "cluster.fw:4:1"])
+      assert.match(stdout, new RegExp(`^${at.replaceAll(".", "\\.")}: finding secret-in-file: `, "m"), at);
+  } finally {
+    for (const each of [folder, other]) rmSync(each, { recursive: true });
+  }
+});
+
+test("no error shows a value that stands in the wrong place: for an object, long, or a key's value in words", async () => {
+  const wrong: readonly (readonly [key: string, value: unknown, told: RegExp])[] = [
+    ["firewall", LOOSE, /expected an object, found a string\./],
+    ["dns_server", `ghp_${LOOSE}`, /expected an object, found a string\./],
+    ["network", { interfaces: { name: LOOSE.repeat(3) } }, /found (?!")/],
+    ["firewall", { enabled: `password ${LOOSE}` }, /found "password \[redacted\]"/],
+    ["firewall", { enabled: `${LOOSE} `.repeat(3) }, /found a string of 63 characters/],
+  ];
+  const results = await Promise.all(
+    wrong.map(async ([key, value]) => {
+      using estate = estateFolder();
+      const path = join(estate.path, FILE_NAMES.host);
+      writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), [key]: value }));
+      return await phx(["check", estate.path]);
+    }),
+  );
+  for (const [index, { status, stdout, stderr }] of results.entries()) {
+    assert.deepEqual([status, stdout], [2, ""], stderr);
+    assert.match(stderr, wrong[index]?.[2] ?? /never/);
+    assert.doesNotMatch(stderr, /hunter2/);
+  }
+});
+
 test("the line that a finding quotes is cut from the redacted text, whatever ends a line", () => {
   const estate = estateWith(({ lxc }) => {
     lxc.lxc_configs[801].network_config.wifi_password = "hunter2-do-not-print";

@@ -10,18 +10,33 @@ export interface AddressRange {
   readonly last: number;
 }
 
-const QUAD = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+const [DOT, ZERO, NINE] = [0x2e, 0x30, 0x39];
+/** `255.255.255.255`. */
+const LONGEST_QUAD = 15;
 
 /** The address as an unsigned 32-bit number; a strict dotted quad (no leading zero, no blanks), else undefined. */
 export function parseIpv4(text: string): number | undefined {
-  const parts = QUAD.exec(text);
-  if (!parts) return undefined;
+  if (text.length > LONGEST_QUAD) return undefined;
   let value = 0;
-  for (const part of parts.slice(1)) {
-    if (Number(part) > 255 || (part.length > 1 && part.startsWith("0"))) return undefined;
-    value = value * 256 + Number(part);
+  let octet = 0;
+  let digits = 0;
+  let dots = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === DOT) {
+      if (digits === 0) return undefined;
+      value = value * 256 + octet;
+      octet = 0;
+      digits = 0;
+      dots++;
+    } else if (code >= ZERO && code <= NINE) {
+      if (digits > 0 && octet === 0) return undefined;
+      octet = octet * 10 + code - ZERO;
+      digits++;
+      if (octet > 255) return undefined;
+    } else return undefined;
   }
-  return value;
+  return dots === 3 && digits > 0 ? value * 256 + octet : undefined;
 }
 
 /** The dotted quad of an unsigned 32-bit number. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DEVIATIONS } from "./diff/astray.ts";
 import { parseFlows } from "./diff/flow-parse.ts";
 import { errorOf } from "./fault.ts";
 import type { Position } from "./estate.ts";
@@ -19,10 +20,11 @@ const Expiry = z
 /** Who answers for an exception, why, where it is followed up, and until when. */
 const Governed = { owner: Words, reason: Words, ticket: Words, expires: Expiry } as const;
 
-/** A place by its id: `wan`, `lan`, `host`, `102`, `100i1`. What stands for many is read, and covers nothing. */
+/** A place by its id, a guest with its name too: `wan`, `lan`, `host`, `102`, `100i1`, `102 (traefik)`. What stands for many is
+ * read, and covers nothing. */
 const PlaceWord = Text.regex(
-  /^(?:wan|outside|lan|host|[1-9]\d{2,8}(?:i\d{1,2})?|\*|any|all)$/,
-  "wan, outside, lan, host or a guest's id",
+  /^(?:wan|outside|lan|host|[1-9]\d{2,8}(?:i\d{1,2})?(?: \(.*\))?|\*|any|all)$/,
+  "wan, outside, lan, host or a guest's id, as 102 or 102 (traefik)",
 );
 
 const Flows = Text.refine(
@@ -35,6 +37,8 @@ const Approval = z.strictObject({
   from: z.union([PlaceWord, z.array(PlaceWord).min(1)], "a place, or a list of places"),
   to: z.union([PlaceWord, z.array(PlaceWord).min(1)], "a place, or a list of places"),
   flows: z.array(Flows).min(1, "at least one flow"),
+  /** Without it packets are meant as their sender sends them; else those alone that are not so in this. */
+  deviation: z.enum(DEVIATIONS).optional(),
   ...Governed,
 });
 type Approval = z.infer<typeof Approval>;

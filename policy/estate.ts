@@ -126,7 +126,12 @@ export interface Note {
   readonly message: string;
   readonly position: Position;
   readonly remedy: string;
+  /** What the remedy makes of the value at that position; absent where more than one thing could be meant. */
+  readonly change?: Change;
 }
+
+/** Another key for a value, or its removal. */
+export type Change = { readonly kind: "rename"; readonly key: string } | { readonly kind: "remove" };
 
 export interface SourceFile {
   /** Relative to the estate's folder. */

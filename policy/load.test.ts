@@ -274,7 +274,7 @@ const bad: readonly (readonly [
     ({ host }) => (host.dns_server.authoritative_zones[0].zone_name = "abc.".repeat(60).slice(0, -1)),
     "json-type hypervisor /dns_server/authoritative_zones/0/zone_name",
     '"abc.',
-    /expected a zone's name of at most 230 characters, found "abc/,
+    /expected a zone's name of at most 230 characters, found a string of 239 characters/,
   ],
   [
     "a domain name with a wildcard",

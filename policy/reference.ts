@@ -28,7 +28,8 @@ function missingReferences(guest: Declaration, ids: ReadonlyMap<string, Declarat
   const { value } = guest;
   const title = `${guest.id} ${value.name}`;
   const references = (value.dependencies ?? []).map((id, index) => {
-    return { id, kind: undefined, verb: "depends on", position: at(guest, "dependencies", index) };
+    const position = at(guest, "dependencies", index);
+    return { id, kind: undefined, verb: "depends on", position, change: { kind: "remove" } as const };
   });
   const source =
     guest.kind === "lxc"
@@ -39,12 +40,14 @@ function missingReferences(guest: Declaration, ids: ReadonlyMap<string, Declarat
     kind: source.kind,
     verb: "is cloned from",
     position: at(guest, source.key),
+    change: undefined,
   };
   return [...references, ...(source.id === undefined ? [] : [clone])]
     .filter(({ id, kind }) => id === guest.id || !ids.has(id) || (kind && ids.get(id)?.kind !== kind))
-    .map(({ id, verb, position }) => {
+    .map(({ id, verb, position, change }) => {
       const message = `${title} ${verb} ${id}, which ${id === guest.id ? "is itself" : "no file declares"}`;
-      return inconsistent(position, message, "Name a guest that exists.");
+      const remedy = `Name a guest that exists${change ? ", or none" : ""}.`;
+      return inconsistent(position, message, remedy, change);
     });
 }
 

@@ -80,7 +80,7 @@ export function resolvedSet(declared: IpSet, scope: RuleScope): AddressSet {
 }
 
 function literal(text: string, field: string, errors: string[]): RuleEnd {
-  const range = parseSpanRange(text);
+  const range = text.includes("-") ? parseSpanRange(text) : undefined;
   const spans = range ? [range] : text.split(",").map((part) => parseSpan(part));
   const known = spans.filter((span) => span !== undefined);
   if (known.length < spans.length)

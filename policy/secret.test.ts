@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseFirewallFile } from "./proxmox/parse.ts";
-import { isSecretKey, redactedKeys, redactLines } from "./secret.ts";
+import { isSecretKey, redactedKeys, redactLines, redactWords } from "./secret.ts";
 import { parseSource, positionOf, valueOf } from "./source.ts";
 
 const SECRET = "hunter2-do-not-print";
@@ -122,6 +122,55 @@ test("so is KEY=VALUE and KEY: VALUE anywhere in a line, up to the next blank or
   assert.deepEqual(redactedKeys("password=hunter2"), []);
 });
 
+test("words without effect: a value behind an option, a colon, in brackets, a token's form, a URL's password", () => {
+  const lines: readonly (readonly [text: string, said: string])[] = [
+    ["IN ACCEPT --password hunter2 -p tcp", "IN ACCEPT --password [redacted] -p tcp"],
+    ["IN ACCEPT secret:hunter2", "IN ACCEPT secret:[redacted]"],
+    ["IN Key(hunter2) -p tcp", "IN Key([redacted]) -p tcp"],
+    ["the password is hunter2, keep it", "the password is [redacted], keep it"],
+    ["api_token='hunter 2' x", "api_token=[redacted] x"],
+    ["curl https://me:hunter2@example.org/", "curl https://me:[redacted]@example.org/"],
+    ["x glpat-hunter2hunter2 y", "x [redacted] y"],
+    ["the key of the cellar, a token gesture", "the key of the cellar, a token gesture"],
+    ["IN ACCEPT -source +token -p tcp -iface net0", "IN ACCEPT -source +token -p tcp -iface net0"],
+    ["keyboard: de, monkey(1)", "keyboard: de, monkey(1)"],
+  ];
+  for (const [text, said] of lines) {
+    assert.equal(redactWords(text).text, said);
+    assert.equal(redactWords(said).text, said);
+  }
+  assert.deepEqual(redactWords("--password hunter2 secret:two").hidden, ["hunter2", "two"]);
+  assert.deepEqual(redactedKeys(redactWords("--password hunter2 secret:two Key(x)").text), [
+    "password",
+    "secret",
+    "Key",
+  ]);
+  const rule = "IN ACCEPT -i token:1 # --password hunter2";
+  assert.equal(redactLines(rule), "IN ACCEPT -i token:1 # --password [redacted]");
+});
+
+test("a line that is passed over, its reason, and a name in JSON hide what stands between their words", () => {
+  const text =
+    "[RULES]\nIN Key(Hunter2) -p tcp\nIN ACCEPT -p secret:hunter2\nIN ACCEPT -dport --password hunter2\n";
+  const { ignored } = parseFirewallFile("guest", "100.fw", text);
+  assert.equal(ignored.length, 3);
+  assert.doesNotMatch(JSON.stringify(ignored), /hunter2/i);
+  const source = parseSource(
+    "f.json",
+    '{"name": "web token=hunter2", "comment": "ask: ghp_hunter2hunter2", "iface": "key:1"}',
+  );
+  assert.ok("root" in source);
+  assert.deepEqual(valueOf(source), {
+    name: "web token=[redacted]",
+    comment: "ask: [redacted]",
+    iface: "key:1",
+  });
+  assert.deepEqual(
+    source.secrets.map(({ pointer }) => pointer),
+    ["/name", "/comment"],
+  );
+});
+
 test("a text of one long word, or of blanks behind a key, is redacted in a moment", () => {
   for (const text of [
     `password${"a".repeat(1e6)}`,
@@ -131,6 +180,7 @@ test("a text of one long word, or of blanks behind a key, is redacted in a momen
   ]) {
     const start = performance.now();
     redactLines(text);
+    redactWords(text);
     assert.ok(performance.now() - start < 1000, text.slice(0, 20));
   }
 });

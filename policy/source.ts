@@ -1,8 +1,8 @@
-import { getNodeValue, type JSONPath, type Node } from "jsonc-parser";
+import type { JSONPath, Node } from "jsonc-parser";
 import type { Position } from "./estate.ts";
 import type { Fault } from "./fault.ts";
 import { type Lines, linesOf, positionAt } from "./position.ts";
-import { REDACTED, type SecretNode, secretsIn } from "./secret.ts";
+import { REDACTED, type SecretNode, secretsIn, wordedSecretsIn } from "./secret.ts";
 import { type Budget, MOST_TOKENS, parseTreeStrictly } from "./syntax.ts";
 
 /** A JSON file that was read: no secret is left in it. Positions are those of the file as it was. */
@@ -31,14 +31,19 @@ export function parseSource(
   const duplicates: Fault[] = [];
   findDuplicates(root, [], lines, duplicates);
   if (duplicates.length > 0) return duplicates;
-  const hidden = secretsIn(root);
-  const secrets = hidden.map(({ node, path }) => positionAt(lines, node.offset, path));
+  const known = secretsIn(root);
+  const isKnown = new Set(known.map(({ node }) => node));
+  const worded = wordedSecretsIn(root, text).filter(({ node }) => !isKnown.has(node));
+  const hidden = [...known, ...worded].sort((a, b) => a.node.offset - b.node.offset);
+  // A rule's words are told with its line.
+  const told = hidden.filter(({ said, path }) => said === undefined || !path.includes("rules"));
+  const secrets = told.map(({ node, path }) => positionAt(lines, node.offset, path));
   return { text: redact(text, hidden), root, lines, secrets };
 }
 
-/** The file's value with secrets redacted; objects have no prototype. */
-export function valueOf(source: Source): unknown {
-  return getNodeValue(source.root);
+/** The file's value with secrets redacted: its text is JSON, or there would be no source. */
+export function valueOf({ text }: Source): unknown {
+  return JSON.parse(text);
 }
 
 /** The node at a path; undefined where the file has none. */
@@ -56,8 +61,10 @@ const INDEXES = new WeakMap<Node, ReadonlyMap<unknown, Node>>();
 export function childOf(node: Node, segment: string | number): Node | undefined {
   const { children = [] } = node;
   if (node.type === "array") return typeof segment === "number" ? children[segment] : undefined;
-  if (children.length < MANY_KEYS)
-    return children.find(({ children: [key] = [] }) => key?.value === segment)?.children?.[1];
+  if (children.length < MANY_KEYS) {
+    for (const { children: property } of children) if (property?.[0]?.value === segment) return property[1];
+    return undefined;
+  }
   const index = INDEXES.get(node) ?? indexOf(children);
   INDEXES.set(node, index);
   return index.get(segment);
@@ -91,10 +98,10 @@ export function keyPositionOf(source: Source, path: JSONPath): Position {
 function redact(text: string, hidden: readonly SecretNode[]): string {
   const parts: string[] = [];
   let end = 0;
-  for (const { node } of hidden) {
-    parts.push(text.slice(end, node.offset), `"${REDACTED}"`);
+  for (const { node, said = REDACTED } of hidden) {
+    parts.push(text.slice(end, node.offset), JSON.stringify(said));
     end = node.offset + node.length;
-    Object.assign(node, { type: "string", value: REDACTED });
+    Object.assign(node, { type: "string", value: said });
   }
   return [...parts, text.slice(end)].join("");
 }
@@ -102,12 +109,15 @@ function redact(text: string, hidden: readonly SecretNode[]): string {
 function findDuplicates(node: Node, path: JSONPath, lines: Lines, found: Fault[]): void {
   const { type, children = [] } = node;
   if (type === "object") duplicatesIn(children, path, lines, found);
-  for (const [index, child] of children.entries()) {
-    const [key, value] = type === "array" ? [undefined, child] : (child.children ?? []);
-    if (!value?.children) continue;
-    path.push(key ? String(key.value) : index);
-    findDuplicates(value, path, lines, found);
-    path.pop();
+  let index = 0;
+  for (const child of children) {
+    const value = type === "array" ? child : child.children?.[1];
+    if (value?.children) {
+      path.push(type === "array" ? index : String(child.children?.[0]?.value));
+      findDuplicates(value, path, lines, found);
+      path.pop();
+    }
+    index++;
   }
 }
 

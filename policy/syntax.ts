@@ -7,11 +7,13 @@ import {
   printParseErrorCode,
 } from "jsonc-parser";
 import type { Fault } from "./fault.ts";
+import { treeOfJson } from "./json-tree.ts";
 import { type Lines, positionAt } from "./position.ts";
+import { CLOSE_BRACE, CLOSE_BRACKET, isBlank, OPEN_BRACE, OPEN_BRACKET, tokenEnd } from "./token.ts";
 
 /** Real files nest about 8 deep; the parser recurses, and 10,000 levels would end its stack. */
 const DEEPEST = 200;
-/** Real files have some ten thousand, and 100,000 rules 3.2 million; each costs up to 200 bytes of tree or of errors. */
+/** Real files have some ten thousand, and 10,000 guests with 100,000 rules 3.5 million; each costs up to 200 bytes of tree or of errors. */
 export const MOST_TOKENS = 3_600_000;
 /** The parser puts blanks and escapes together character by character, 70 bytes each. */
 const LONGEST = 1_000_000;
@@ -48,9 +50,20 @@ export interface Budget {
 export function parseTreeStrictly(lines: Lines, text: string, budget: Budget): Node | readonly Fault[] {
   const tooMuch = excess(lines, text, budget);
   if (tooMuch) return [tooMuch];
+  if (isJson(text)) return treeOfJson(text);
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false });
   return root && errors.length === 0 ? root : faultsOf(lines, text, errors);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
 }
 
 function faultsOf(lines: Lines, text: string, errors: readonly ParseError[]): Fault[] {
@@ -107,43 +120,6 @@ function bound(depth: number, { tokens }: Budget): string {
   return tokens < 0
     ? `at most ${MOST_TOKENS} tokens in the files together`
     : `at most ${LONGEST} characters in a string, a word or a run of blanks`;
-}
-
-const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
-const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
-const PUNCTUATION = new Set([OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET, COMMA, COLON]);
-
-/** Where the token, or the run of blanks, that starts here ends. A string ends on its line, as the parser has it. */
-function tokenEnd(text: string, start: number): number {
-  const first = text.charCodeAt(start);
-  let end = start + 1;
-  if (PUNCTUATION.has(first)) return end;
-  if (isBlank(first)) {
-    while (isBlank(text.charCodeAt(end))) end++;
-    return end;
-  }
-  if (first !== QUOTE) {
-    while (end < text.length && !endsWord(text.charCodeAt(end))) end++;
-    return end;
-  }
-  for (; end < text.length && !isLineBreak(text.charCodeAt(end)); end++) {
-    const code = text.charCodeAt(end);
-    if (code === QUOTE) return end + 1;
-    if (code === BACKSLASH) end++;
-  }
-  return Math.min(end, text.length);
-}
-
-function endsWord(code: number): boolean {
-  return code === QUOTE || isBlank(code) || PUNCTUATION.has(code);
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09 || isLineBreak(code);
-}
-
-function isLineBreak(code: number): boolean {
-  return code === 0x0a || code === 0x0d;
 }
 
 function expectedAt({ error }: ParseError): string {

@@ -131,15 +131,17 @@ function childrenOf(source: Source, path: JSONPath): readonly Node[] {
 }
 
 function unknownIn(source: Source, { title, schema, path, open }: Section, names: Names): Note[] {
-  return childrenOf(source, path).flatMap(({ children: [node] = [] }) => {
-    const key = String(node?.value);
-    if (Object.hasOwn(schema.shape, key)) return [];
+  const keys = childrenOf(source, path).map(({ children }) => String(children?.[0]?.value));
+  const unknown = keys.filter((key) => !Object.hasOwn(schema.shape, key));
+  return unknown.flatMap((key) => {
     const near = nearestIn(schema, key, names);
     if (near === undefined && open) return [];
     const message = `"${key}" is no key of ${title}${near === undefined ? "" : `; the nearest is "${near}"`}`;
-    const remedy =
-      near === undefined ? "Delete the key: nothing reads it." : `Write "${near}", or delete the key.`;
-    return [inconsistent(keyPositionOf(source, [...path, key]), message, remedy)];
+    const position = keyPositionOf(source, [...path, key]);
+    if (near === undefined || nodeAt(source, [...path, near]))
+      return [inconsistent(position, message, "Delete the key: nothing reads it.", { kind: "remove" })];
+    const remedy = `Write "${near}", or delete the key.`;
+    return [inconsistent(position, message, remedy, { kind: "rename", key: near })];
   });
 }
 

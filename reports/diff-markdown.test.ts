@@ -73,3 +73,25 @@ test("the tail of a long list is folded, and a page never is longer than a comme
   assert.match(page, /\n\d+ changes did not fit: `phx diff --format json` has all\.\n/);
   assert.match(page, /<\/details>\n/);
 });
+
+test("a change that floods conformance.json does not push out what it allows", () => {
+  const governed = { owner: "o", reason: "r".repeat(400), expires: "2027-01-01" };
+  const approvals = Array.from({ length: 3000 }, (_, index) => ({
+    from: "wan",
+    to: "102",
+    flows: [`tcp ${index + 1}`],
+    ticket: `T-${index} </details> @all`,
+    ...governed,
+  }));
+  const texts = many(12);
+  const head = sideOfTexts(texts.head, JSON.stringify({ approvals }));
+  const page = renderDiffMarkdown(diffed(sideOfTexts(texts.base), head));
+  assert.ok(page.length <= 65_536, `${page.length}`);
+  assert.match(page, /^### phx diff: something is newly allowed\n/);
+  assert.ok(
+    page.indexOf("#### conformance.json itself changes (3000)") < page.indexOf("#### Newly allowed (12)"),
+  );
+  assert.equal(page.match(/^- \*\*`host -> \d+`\*\*$/gm)?.length, 12);
+  assert.match(page, /\n2,9\d\d changes did not fit/);
+  assert.doesNotMatch(withoutCode(page), /@all/);
+});

@@ -37,7 +37,7 @@ Newly allowed:
       HEAD 102.fw:4:1: accept, by IN ACCEPT -p tcp -dport 443
       e.g. tcp 203.0.113.10 -> 10.0.0.102:443
 
-newly allowed: 1
+newly allowed: 1 (4 pairs)
 `,
   },
   {
@@ -59,7 +59,7 @@ Newly allowed:
       HEAD 102.fw:4:1: accept, by IN ACCEPT -p tcp -source 10.0.0.0/24 -dport 443:445
       e.g. tcp 10.0.0.101 -> 10.0.0.102:444
 
-newly allowed: 2
+newly allowed: 2 (3 pairs)
 `,
   },
   {
@@ -74,7 +74,7 @@ Newly allowed:
       HEAD 102.fw:4:1: accept, by IN ACCEPT -p tcp -dport 80
       e.g. tcp 10.0.0.101 -> 10.0.0.102:80
 
-newly allowed: 1
+newly allowed: 1 (1 pair)
 `,
   },
   {
@@ -92,7 +92,7 @@ Newly denied:
       HEAD 102.fw:1:1: drop, by default policy DROP
       e.g. udp 203.0.113.10 -> 10.0.0.102:5000
 
-newly denied: 1
+newly denied: 1 (4 pairs)
 `,
   },
   {
@@ -137,7 +137,7 @@ Newly allowed:
       HEAD cluster.fw:4:1 alias web 10.0.0.0/24
       e.g. tcp 10.0.0.50 -> 10.0.0.102:80
 
-newly allowed: 1
+newly allowed: 1 (2 pairs)
 `,
   },
   {
@@ -159,7 +159,7 @@ Newly allowed:
       HEAD cluster.fw:5:1 ipset ops 203.0.113.0/24
       e.g. tcp 203.0.113.10 -> 10.0.0.102:22
 
-newly allowed: 1
+newly allowed: 1 (1 pair)
 `,
   },
   {
@@ -175,7 +175,7 @@ Newly allowed:
       HEAD 102.fw:4:1 GROUP web
       e.g. tcp 203.0.113.10 -> 10.0.0.102:80
 
-newly allowed: 1
+newly allowed: 1 (4 pairs)
 `,
   },
   {
@@ -198,7 +198,7 @@ Newly allowed:
       HEAD 102.fw:4:1: accept, by IN ACCEPT -p tcp -dport 80
       e.g. tcp 203.0.113.10 -> 10.0.0.102:80
 
-newly allowed: 1
+newly allowed: 1 (4 pairs)
 `,
   },
   {
@@ -224,7 +224,7 @@ Newly allowed:
       HEAD 102.fw:3:1: accept, by default policy ACCEPT
       e.g. tcp 203.0.113.10 -> 10.0.0.102:443
 
-newly allowed: 1
+newly allowed: 1 (4 pairs)
 `,
   },
   {
@@ -257,34 +257,43 @@ Newly allowed:
       BASE 102.fw:2:1 enable: 1
       e.g. protocol 58 2001:db8::10 -> 2001:db8::20, type 134 code 0, state UNTRACKED
   102 -> wan
-    only with a MAC that is not the sender's:
-    any protocol except udplite
+    only with a MAC that is not the sender's (deviation mac):
+    any protocol except icmp, udp, ipv6-icmp, udplite from 10.0.0.0/24 except 10.0.0.1
+    icmp echo-request, timestamp-request, type 15, address-mask-request from 10.0.0.0/24 except 10.0.0.1
+    udp except 67 from 10.0.0.0/24 except 10.0.0.1
+    udp 67 source port except 68 from 10.0.0.0/24 except 10.0.0.1
+    ipv6-icmp echo-request, type 130-136, type 139, type 143, type 151-152 from 10.0.0.0/24 except 10.0.0.1
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.fw:2:1: accept, by the firewall of guest 102 is off
       BASE 102.fw:2:1 enable: 1
       e.g. tcp 10.0.0.102 -> 203.0.113.10:443, from the MAC 02:00:00:00:00:01
   102 -> lan
-    only with a MAC that is not the sender's:
-    any protocol except udplite
-    any protocol except ipv6-icmp, udplite, IPv6 only
+    only with a MAC that is not the sender's (deviation mac):
+    any protocol except udp, udplite
+    udp except 67
+    udp 67 source port except 68
+    any protocol except udp, ipv6-icmp, udplite, IPv6 only
+    udp except 547, IPv6 only
+    udp 547 source port except 546, IPv6 only
     ipv6-icmp echo-request, type 130-133, type 135-136, type 139, type 143, type 151-152, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.fw:2:1: accept, by the firewall of guest 102 is off
       BASE 102.fw:2:1 enable: 1
       e.g. tcp 10.0.0.102 -> 10.0.0.50:443, from the MAC 02:00:00:00:00:01
   102 -> host
-    only with a MAC that is not the sender's:
-    igmp, IPv6 too
-    tcp 22, 3128, 5900-5999, 8006, 60000-60050
+    only with a MAC that is not the sender's (deviation mac):
+    igmp from anywhere except 10.0.0.255, 127.255.255.255, 224.0.0.0/4, 255.255.255.255
+    tcp 22, 3128, 5900-5999, 8006, 60000-60050 from 10.0.0.0-10.0.0.254
+    igmp, IPv6 only
     ipv6-icmp router-solicitation, type 135-136, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.fw:2:1: accept, by the firewall of guest 102 is off
       BASE 102.fw:2:1 enable: 1
       e.g. tcp 10.0.0.102 -> 10.0.0.13:22, from the MAC 02:00:00:00:00:01
   102 -> 101
-    only with a MAC that is not the sender's:
-    udp 68
-    udp 546, IPv6 only
+    only with a MAC that is not the sender's (deviation mac):
+    udp 68 source port 67 from anywhere except 10.0.0.255, 127.255.255.255, 224.0.0.0/4, 255.255.255.255
+    udp 546 source port 547, IPv6 only
     ipv6-icmp router-solicitation, type 135-136, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.fw:2:1: accept, by the firewall of guest 102 is off
@@ -294,7 +303,7 @@ Newly allowed:
 guest:
   changed 102: firewall on -> off
 
-newly allowed: 6; guest: 1
+newly allowed: 6 (11 pairs); guest: 1
 `,
   },
   {
@@ -326,34 +335,43 @@ Newly allowed:
       BASE 102.fw:2:1 enable: 1
       e.g. protocol 58 2001:db8::10 -> 2001:db8::20, type 134 code 0, state UNTRACKED
   102 -> wan
-    only with a MAC that is not the sender's:
-    any protocol except udplite
+    only with a MAC that is not the sender's (deviation mac):
+    any protocol except icmp, udp, ipv6-icmp, udplite from 10.0.0.0/24 except 10.0.0.1
+    icmp echo-request, timestamp-request, type 15, address-mask-request from 10.0.0.0/24 except 10.0.0.1
+    udp except 67 from 10.0.0.0/24 except 10.0.0.1
+    udp 67 source port except 68 from 10.0.0.0/24 except 10.0.0.1
+    ipv6-icmp echo-request, type 130-136, type 139, type 143, type 151-152 from 10.0.0.0/24 except 10.0.0.1
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.conf:1:1: accept, by guest 102 has no firewall section
       BASE 102.fw:2:1 enable: 1
       e.g. tcp 10.0.0.102 -> 203.0.113.10:443, from the MAC 02:00:00:00:00:01
   102 -> lan
-    only with a MAC that is not the sender's:
-    any protocol except udplite
-    any protocol except ipv6-icmp, udplite, IPv6 only
+    only with a MAC that is not the sender's (deviation mac):
+    any protocol except udp, udplite
+    udp except 67
+    udp 67 source port except 68
+    any protocol except udp, ipv6-icmp, udplite, IPv6 only
+    udp except 547, IPv6 only
+    udp 547 source port except 546, IPv6 only
     ipv6-icmp echo-request, type 130-133, type 135-136, type 139, type 143, type 151-152, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.conf:1:1: accept, by guest 102 has no firewall section
       BASE 102.fw:2:1 enable: 1
       e.g. tcp 10.0.0.102 -> 10.0.0.50:443, from the MAC 02:00:00:00:00:01
   102 -> host
-    only with a MAC that is not the sender's:
-    igmp, IPv6 too
-    tcp 22, 3128, 5900-5999, 8006, 60000-60050
+    only with a MAC that is not the sender's (deviation mac):
+    igmp from anywhere except 10.0.0.255, 127.255.255.255, 224.0.0.0/4, 255.255.255.255
+    tcp 22, 3128, 5900-5999, 8006, 60000-60050 from 10.0.0.0-10.0.0.254
+    igmp, IPv6 only
     ipv6-icmp router-solicitation, type 135-136, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.conf:1:1: accept, by guest 102 has no firewall section
       BASE 102.fw:2:1 enable: 1
       e.g. tcp 10.0.0.102 -> 10.0.0.13:22, from the MAC 02:00:00:00:00:01
   102 -> 101
-    only with a MAC that is not the sender's:
-    udp 68
-    udp 546, IPv6 only
+    only with a MAC that is not the sender's (deviation mac):
+    udp 68 source port 67 from anywhere except 10.0.0.255, 127.255.255.255, 224.0.0.0/4, 255.255.255.255
+    udp 546 source port 547, IPv6 only
     ipv6-icmp router-solicitation, type 135-136, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:66)
       HEAD 102.conf:1:1: accept, by guest 102 has no firewall section
@@ -363,7 +381,7 @@ Newly allowed:
 guest:
   changed 102: firewall on -> none
 
-newly allowed: 6; guest: 1
+newly allowed: 6 (11 pairs); guest: 1
 `,
   },
   {
@@ -379,7 +397,7 @@ Refused otherwise:
       HEAD 102.fw:4:1: reject (tcp-reset), by IN REJECT -p tcp -dport 80
       e.g. tcp 203.0.113.10 -> 10.0.0.102:80
 
-refused otherwise: 1
+refused otherwise: 1 (4 pairs)
 `,
   },
   {
@@ -395,7 +413,7 @@ Newly denied:
       HEAD 102.fw:4:1: reject (tcp-reset), by IN REJECT -p tcp -dport 80
       e.g. tcp 203.0.113.10 -> 10.0.0.102:80
 
-newly denied: 1
+newly denied: 1 (4 pairs)
 `,
   },
   {
@@ -405,16 +423,24 @@ newly denied: 1
     text: `
 Newly allowed:
   101 -> wan
-    only with a MAC that is not the sender's:
-    any protocol except udplite
+    only with a MAC that is not the sender's (deviation mac):
+    any protocol except icmp, udp, ipv6-icmp, udplite from 10.0.0.0/24 except 10.0.0.1
+    icmp echo-request, timestamp-request, type 15, address-mask-request from 10.0.0.0/24 except 10.0.0.1
+    udp except 67 from 10.0.0.0/24 except 10.0.0.1
+    udp 67 source port except 68 from 10.0.0.0/24 except 10.0.0.1
+    ipv6-icmp echo-request, type 130-136, type 139, type 143, type 151-152 from 10.0.0.0/24 except 10.0.0.1
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:65)
       HEAD 101.fw:1:1: accept, by default policy ACCEPT
       HEAD 101.fw:3:1 macfilter: 0
       e.g. tcp 10.0.0.101 -> 203.0.113.10:443, from the MAC 02:00:00:00:00:01
   101 -> lan
-    only with a MAC that is not the sender's:
-    any protocol except udplite
-    any protocol except ipv6-icmp, udplite, IPv6 only
+    only with a MAC that is not the sender's (deviation mac):
+    any protocol except udp, udplite
+    udp except 67
+    udp 67 source port except 68
+    any protocol except udp, ipv6-icmp, udplite, IPv6 only
+    udp except 547, IPv6 only
+    udp 547 source port except 546, IPv6 only
     ipv6-icmp echo-request, type 130-133, type 135-136, type 139, type 143, type 151-152, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:65)
       HEAD 101.fw:1:1: accept, by default policy ACCEPT
@@ -422,9 +448,10 @@ Newly allowed:
       HEAD 101.fw:3:1 macfilter: 0
       e.g. tcp 10.0.0.101 -> 10.0.0.50:443, from the MAC 02:00:00:00:00:01
   101 -> host
-    only with a MAC that is not the sender's:
-    igmp, IPv6 too
-    tcp 22, 3128, 5900-5999, 8006, 60000-60050
+    only with a MAC that is not the sender's (deviation mac):
+    igmp from anywhere except 10.0.0.255, 127.255.255.255, 224.0.0.0/4, 255.255.255.255
+    tcp 22, 3128, 5900-5999, 8006, 60000-60050 from 10.0.0.0-10.0.0.254
+    igmp, IPv6 only
     ipv6-icmp router-solicitation, type 135-136, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:65)
       HEAD 101.fw:1:1: accept, by default policy ACCEPT
@@ -432,9 +459,9 @@ Newly allowed:
       HEAD 101.fw:3:1 macfilter: 0
       e.g. tcp 10.0.0.101 -> 10.0.0.13:22, from the MAC 02:00:00:00:00:01
   101 -> 102
-    only with a MAC that is not the sender's:
-    udp 68
-    udp 546, IPv6 only
+    only with a MAC that is not the sender's (deviation mac):
+    udp 68 source port 67 from anywhere except 10.0.0.255, 127.255.255.255, 224.0.0.0/4, 255.255.255.255
+    udp 546 source port 547, IPv6 only
     ipv6-icmp router-solicitation, type 135-136, IPv6 only
       BASE: drop, by a line of Proxmox's own (MAC filter: the sender's MAC is not 52:54:00:00:00:65)
       HEAD 101.fw:1:1: accept, by default policy ACCEPT
@@ -442,7 +469,7 @@ Newly allowed:
       HEAD 101.fw:3:1 macfilter: 0
       e.g. udp 10.0.0.101:67 -> 10.0.0.102:68, from the MAC 02:00:00:00:00:01
 
-newly allowed: 4
+newly allowed: 4 (4 pairs)
 `,
   },
   {
@@ -452,13 +479,13 @@ newly allowed: 4
     text: `
 Newly allowed:
   everywhere (4 places) -> 102
-    only to addresses that are not the destination's own:
+    only to addresses that are not the destination's own (deviation destination):
     udp 5353 to 224.0.0.251
       BASE 102.fw:1:1: drop, by default policy DROP (broadcast or multicast destination)
       HEAD 102.fw:4:1: accept, by IN ACCEPT -p udp -dest 224.0.0.251 -dport 5353
       e.g. udp 203.0.113.10 -> 224.0.0.251:5353
 
-newly allowed: 1
+newly allowed: 1 (4 pairs)
 `,
   },
   {
@@ -473,7 +500,7 @@ Newly allowed:
       HEAD 101.fw:1:1: accept, by default policy ACCEPT
       e.g. tcp 10.0.0.101 -> 10.0.0.102:80
 
-newly allowed: 1
+newly allowed: 1 (1 pair)
 `,
   },
   {
@@ -488,7 +515,7 @@ Newly allowed:
       HEAD cluster.fw:4:1: accept, by IN ACCEPT -p tcp -dport 9999
       e.g. tcp 203.0.113.10 -> 10.0.0.13:9999
 
-newly allowed: 1
+newly allowed: 1 (4 pairs)
 `,
   },
   {
@@ -510,7 +537,7 @@ Newly allowed:
       HEAD 102.fw:5:1: accept, by IN ACCEPT -p ipv6-icmp -icmp-type echo-request
       e.g. tcp 2001:db8::10 -> [2001:db8::20]:80
 
-newly allowed: 1
+newly allowed: 1 (4 pairs)
 `,
   },
   {
@@ -555,7 +582,7 @@ Newly denied:
 guest:
   changed 102: address 10.0.0.102 -> 10.0.0.112, MAC 52:54:00:00:00:66 -> 52:54:00:00:00:42
 
-newly denied: 1; guest: 1
+newly denied: 1 (1 pair); guest: 1
 `,
   },
   {
@@ -590,7 +617,7 @@ guest:
   changed 101: address 10.0.0.101 -> 10.0.0.102, MAC 52:54:00:00:00:65 -> 52:54:00:00:00:41
   changed 102: address 10.0.0.102 -> 10.0.0.101, MAC 52:54:00:00:00:66 -> 52:54:00:00:00:42
 
-answered by another guest: 2; guest: 2
+answered by another guest: 2 (6 pairs); guest: 2
 `,
   },
   {
@@ -600,12 +627,12 @@ answered by another guest: 2; guest: 2
     text: `
 Newly allowed:
   103 -> wan
-    everything
+    everything of IPv4
       HEAD: accept, by the gateway (the source's reverse path is right)
       HEAD 103.fw:2:1 enable: 1
       e.g. tcp 10.0.0.103 -> 203.0.113.10:443
   103 -> lan
-    everything
+    everything of IPv4
     any protocol except ipv6-icmp, udplite, IPv6 only
     ipv6-icmp echo-request, type 130-133, type 135-136, type 139, type 143, type 151-152, IPv6 only
       HEAD: accept, by a line of Proxmox's own (no guest's chain hangs on vmbr0)
@@ -659,7 +686,7 @@ Newly allowed:
 guest:
   added 103: kind lxc, address 10.0.0.103, bridge vmbr0, MAC 52:54:00:00:00:43, firewall on
 
-newly allowed: 6; guest: 1
+newly allowed: 6 (10 pairs); guest: 1
 `,
   },
 ];

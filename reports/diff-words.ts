@@ -61,9 +61,9 @@ const DEVIATIONS: Readonly<Record<NonNullable<ChangeGroup["deviation"]>, string>
   reply: "only with one address and port as both ends",
 };
 
-/** What a reader has to know first of packets that are not as one end sends them to the other. */
-export function deviationText({ deviation }: ChangeGroup): string | undefined {
-  return deviation && DEVIATIONS[deviation];
+/** What a reader has to know first of packets that are not as one end sends them to the other, and an approval's word for it. */
+export function deviationText({ deviation }: Pick<ChangeGroup, "deviation">): string | undefined {
+  return deviation && `${DEVIATIONS[deviation]} (deviation ${deviation})`;
 }
 
 /** `drop -> reject (tcp-reset)`, for a change that has it. */
@@ -87,7 +87,8 @@ export function exampleOf({ kind, witness }: ChangeGroup): string | undefined {
   return flow && flowText(flow);
 }
 
-function flowText({
+/** One packet: `tcp 10.0.0.12:40000 > 10.0.0.142:6333`, then what is not as most packets have it. */
+export function flowText({
   proto,
   source,
   sport,
@@ -111,11 +112,20 @@ function flowText({
   return `${name} ${end(source, sport === 40_000 ? undefined : sport)} -> ${end(dest, dport)}${odd.join("")}`;
 }
 
+/** From how many places to how many others. */
+export function pairsOf({ from, to }: Pick<ChangeGroup, "from" | "to">): number {
+  const senders = new Set(from.map(({ id }) => id));
+  return from.length * to.length - to.filter(({ id }) => senders.has(id)).length;
+}
+
 /** One sentence for all of it. */
 export function summaryOf({ diff, groups }: Pick<DiffInput, "diff" | "groups">): string {
   const { declared, files } = diff;
   const parts = [
-    ...sectionsOf(groups).map(({ title, groups: own }) => `${title.toLowerCase()}: ${own.length}`),
+    ...sectionsOf(groups).map(({ title, groups: own }) => {
+      const pairs = own.reduce((sum, group) => sum + pairsOf(group), 0);
+      return `${title.toLowerCase()}: ${own.length} (${counted(pairs, "pair")})`;
+    }),
     ...[...Map.groupBy(declared, ({ topic }) => topic)].map(([topic, own]) => `${topic}: ${own.length}`),
   ];
   if (parts.length > 0) return parts.join("; ");

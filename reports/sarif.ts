@@ -13,7 +13,10 @@ export interface SarifLint {
 }
 
 /** What was found, by a lint or against a control. */
-export type SarifFinding = Omit<LintFinding, "lint"> & { readonly lint: string };
+export type SarifFinding = Omit<LintFinding, "lint"> & {
+  readonly lint: string;
+  readonly properties?: object;
+};
 
 export interface SarifInput {
   readonly version: string;
@@ -22,6 +25,10 @@ export interface SarifInput {
   readonly findings: readonly SarifFinding[];
   /** The files that were read, as far as their digests are known. */
   readonly files: readonly Pick<SourceFile, "name" | "sha256">[];
+  /** What paths count from, a sentence; of a check the folder that was checked. */
+  readonly root?: string;
+  /** What there is to say of the run as a whole. */
+  readonly properties?: object;
 }
 
 const SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -30,7 +37,8 @@ const BASE = "ESTATE";
 const LEVELS: Readonly<Record<Level, "error" | "note">> = { finding: "error", note: "note" };
 
 /** Findings of `phx check` as a SARIF 2.1.0 log. Positions count UTF-16 units, as ours do. */
-export function renderSarif({ version, lints, findings, files }: SarifInput): unknown {
+export function renderSarif(input: SarifInput): unknown {
+  const { version, lints, findings, files, root = "The folder that was checked.", properties } = input;
   const ids = Object.keys(lints);
   const fingerprints = fingerprintsOf(findings);
   return {
@@ -45,7 +53,7 @@ export function renderSarif({ version, lints, findings, files }: SarifInput): un
             rules: Object.entries(lints).map(([id, lint]) => ruleOf(id, lint)),
           },
         },
-        originalUriBaseIds: { [BASE]: { description: { text: "The folder that was checked." } } },
+        originalUriBaseIds: { [BASE]: { description: { text: root } } },
         artifacts: files.map(({ name, sha256 }) => ({
           location: artifact(name),
           hashes: { "sha-256": sha256 },
@@ -55,16 +63,25 @@ export function renderSarif({ version, lints, findings, files }: SarifInput): un
           ruleId: finding.lint,
           ruleIndex: ids.indexOf(finding.lint),
           level: LEVELS[finding.level],
-          message: { text: shown(`${finding.message}. ${finding.remedy}`, Number.POSITIVE_INFINITY) },
+          message: { text: messageOf(finding) },
           locations: [locationOf(finding.position)],
           ...(finding.related.length > 0 && {
             relatedLocations: finding.related.map((position) => locationOf(position)),
           }),
           partialFingerprints: { "subject/v1": fingerprints[index] },
+          ...(finding.properties && { properties: finding.properties }),
         })),
+        ...(properties && { properties }),
       },
     ],
   };
+}
+
+const LONGEST = 4000;
+
+/** A text of ours may hold a file's: `](` would make a link of it (SARIF 3.11.6). */
+function messageOf({ message, remedy }: SarifFinding): string {
+  return [message, remedy].map((each) => shown(each, LONGEST).replaceAll("](", "] (")).join(". ");
 }
 
 function ruleOf(id: string, { level, what, why, remedy }: SarifLint): unknown {

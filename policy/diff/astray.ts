@@ -3,6 +3,7 @@ import { cubesOf } from "../space/cubes.ts";
 import { childAt } from "../space/diagram.ts";
 import { LEVEL } from "../space/layout.ts";
 import { PacketSet } from "../space/packet-set.ts";
+import type { Conditions } from "../space/packet-space.ts";
 import type { End } from "./ends.ts";
 import { conditionsOf } from "./conditions.ts";
 import { withWholeIcmp } from "./flow-words.ts";
@@ -40,28 +41,31 @@ export function byDeviation(
   ).filter((each) => !each.set.isEmpty);
 }
 
-/** The end that a reader wants to know. */
-const ENDS: Readonly<Record<Deviation, "sources" | "dests" | undefined>> = {
-  form: undefined,
-  destination: "dests",
-  source: "sources",
-  mac: undefined,
-  reply: undefined,
+/** What of such a packet is told beside its protocol and port. */
+type Told = Pick<Conditions, "sources" | "dests" | "sports">;
+
+const SERVICE: readonly (keyof Told)[] = [];
+const TOLD: Readonly<Record<Deviation, readonly (keyof Told)[]>> = {
+  form: ["sports"],
+  destination: ["sports", "dests"],
+  source: ["sports", "sources"],
+  mac: ["sports", "sources"],
+  reply: SERVICE,
 };
 
 /** Such packets in words, a line each: what of them matters, whatever else they are. */
 export function astrayWords(set: PacketSet, deviation: Deviation): readonly string[] {
-  const told = toldOf(set, ENDS[deviation]);
+  const told = toldOf(set, TOLD[deviation]);
   return [...withWholeIcmp(told).cubes()].map((cube) => cubeText(cube, set.space.family));
 }
 
 /** What tells two sets of packets apart but for their ends: protocol and port, or ICMP type. */
 export function servicesOf(set: PacketSet): PacketSet {
-  return toldOf(set, undefined);
+  return toldOf(set, SERVICE);
 }
 
-/** Protocol and port, and one end where it is asked for. */
-function toldOf(set: PacketSet, end: "sources" | "dests" | undefined): PacketSet {
+/** Protocol and port, and of the other fields those that are asked for. */
+function toldOf(set: PacketSet, fields: readonly (keyof Told)[]): PacketSet {
   const { space } = set;
   // A packet that is its own reply has one address, which its boxes have as the destination.
   const replies = [...boxes(set, 1)].map(({ dests, ...cube }) => ({
@@ -69,13 +73,13 @@ function toldOf(set: PacketSet, end: "sources" | "dests" | undefined): PacketSet
     ...(dests && { dests, sources: dests }),
   }));
   const parts = [...boxes(set, 0), ...replies].map((cube) => {
-    const { protos, ports, icmp, sources, dests } = conditionsOf(cube);
-    const address = end === "sources" ? sources : dests;
+    const all = conditionsOf(cube);
+    const { protos, ports, icmp } = all;
     return PacketSet.where(space, {
       ...(protos && { protos }),
       ...(ports && { ports }),
       ...(icmp && { icmp }),
-      ...(end && address && { [end]: address }),
+      ...Object.fromEntries(fields.flatMap((field) => (all[field] ? [[field, all[field]]] : []))),
       ownReply: false,
     });
   });

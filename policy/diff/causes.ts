@@ -1,7 +1,7 @@
 import type { Position } from "../estate.ts";
 import type { Decider, Place } from "../flow.ts";
 import type { Ruling } from "../chain.ts";
-import type { FirewallFile, FirewallRule, SetEntry } from "../proxmox/file.ts";
+import type { FirewallFile, FirewallRule, Option, SetEntry } from "../proxmox/file.ts";
 import type { Node } from "../proxmox/node.ts";
 import { ruleLine } from "../rule-line.ts";
 
@@ -112,7 +112,7 @@ function changesIn(
       head?.options,
       ({ value }) => value,
       (key) => OPTIONS.includes(key),
-      (key, { value }) => `${key}: ${value}`,
+      optionText,
     ),
     ...changed(
       base?.aliases,
@@ -131,6 +131,12 @@ function changesIn(
     ...groupLines("base", base, head, context),
     ...groupLines("head", head, base, context),
   ];
+}
+
+/** An option as its file has it: Phoenix's `enabled` is Proxmox's `enable`. */
+function optionText(key: string, { value, position }: Option): string {
+  const isPhoenix = key === "enable" && position.file.endsWith(".json");
+  return isPhoenix ? `enabled: ${value === "1"}` : `${key}: ${value}`;
 }
 
 interface Placed {

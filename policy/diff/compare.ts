@@ -1,8 +1,8 @@
 import type { Place } from "../flow.ts";
 import type { Family } from "../ip.ts";
+import { firstPackets } from "../prove/reach.ts";
 import type { Diagram } from "../space/diagram.ts";
 import { type DecidedSet, newSpaces, type Spaces } from "../space/node-space.ts";
-import { openingsOf } from "../space/openings.ts";
 import { PacketSet } from "../space/packet-set.ts";
 import { verdictOf } from "./causes.ts";
 import type { Crowd, Crowds } from "./crowds.ts";
@@ -88,13 +88,11 @@ export class Comparison {
     return found;
   }
 
-  /** What a sender can choose of the one set that is not in the other: packets in the state in which each begins a flow. */
+  /** What opens a flow of the one set that is not in the other. */
   beyond(set: PacketSet, other: PacketSet): PacketSet {
-    const { space } = set;
     const known = this.#beyond.get(set.diagram) ?? new Map<Diagram, PacketSet>();
     this.#beyond.set(set.diagram, known);
-    const openings = new PacketSet(space, openingsOf(space));
-    const found = known.get(other.diagram) ?? set.subtract(other).intersect(openings);
+    const found = known.get(other.diagram) ?? set.subtract(other).intersect(firstPackets(set.space));
     known.set(other.diagram, found);
     return found;
   }

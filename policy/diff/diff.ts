@@ -1,5 +1,5 @@
 import type { Exceptions } from "../approval.ts";
-import { type JudgedApproval, judgeApprovals } from "./approve.ts";
+import { type JudgedApproval, judgeApprovals, placeIn } from "./approve.ts";
 import { type DeclaredChange, declaredChanges } from "./declared.ts";
 import { inWords, type PacketChange } from "./packet-changes.ts";
 import { pairChanges } from "./pairs.ts";
@@ -40,7 +40,7 @@ export interface GovernedSide extends DiffSide {
 export function diffOf(base: GovernedSide, head: GovernedSide, now: Date): Diff {
   const sides = completed(base, head);
   // Who is approved by name is looked at by name.
-  const approved = base.exceptions.approvals.flatMap(({ from, to }) => [from, to].flat());
+  const approved = base.exceptions.approvals.flatMap(({ from, to }) => [from, to].flat().map(placeIn));
   const comparison = compareSides(...sides, new Set(approved));
   const { changes, approvals } = judgeApprovals(
     comparison,
@@ -76,9 +76,15 @@ function fileChanges(base: DiffSide, head: DiffSide): readonly FileChange[] {
 function exceptionChanges(base: Exceptions, head: Exceptions): readonly ExceptionChange[] {
   const [was, is] = [textsOf(base), textsOf(head)];
   return [
-    ...is.filter((text) => !was.includes(text)).map((text) => ({ what: "added", text }) as const),
-    ...was.filter((text) => !is.includes(text)).map((text) => ({ what: "removed", text }) as const),
+    ...moreThan(is, was).map((text) => ({ what: "added", text }) as const),
+    ...moreThan(was, is).map((text) => ({ what: "removed", text }) as const),
   ];
+}
+
+/** What one list has more often than the other. */
+function moreThan(texts: readonly string[], others: readonly string[]): readonly string[] {
+  const left = Map.groupBy(others, (text) => text);
+  return texts.filter((text) => left.get(text)?.pop() === undefined);
 }
 
 function textsOf({ approvals, waivers }: Exceptions): readonly string[] {
@@ -91,8 +97,9 @@ function textsOf({ approvals, waivers }: Exceptions): readonly string[] {
     `until ${expires}, ${ticket}, ${owner}: ${reason}`;
   return [
     ...approvals.map((each) => {
-      const { from, to, flows } = each;
-      return `approval of ${flows.join("; ")} from ${[from].flat().join(", ")} to ${[to].flat().join(", ")} ${governed(each)}`;
+      const { from, to, flows, deviation } = each;
+      const odd = deviation === undefined ? "" : ` with deviation ${deviation}`;
+      return `approval of ${flows.join("; ")}${odd} from ${[from].flat().join(", ")} to ${[to].flat().join(", ")} ${governed(each)}`;
     }),
     ...waivers.map((each) => {
       const where = each.guest === undefined ? "" : ` for guest ${each.guest}`;

@@ -21,7 +21,11 @@ export interface End {
 }
 
 /** The places of a side by id. */
-export function endsOf({ node, names, addresses }: DiffSide): ReadonlyMap<Place, End> {
+export function endsOf({
+  node,
+  names,
+  addresses,
+}: Pick<DiffSide, "node" | "names" | "addresses">): ReadonlyMap<Place, End> {
   const { host, nics } = node;
   const owned = [
     { id: "host", title: "host", texts: [host.address] },

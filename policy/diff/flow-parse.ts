@@ -6,22 +6,27 @@ import { icmpService } from "../space/layout.ts";
 import type { Conditions } from "../space/packet-space.ts";
 import { joined, others, type Span, single } from "../space/spans.ts";
 import { without } from "./ends.ts";
-import { EVERYTHING, OF_BOTH, OF_SIX } from "./flow-words.ts";
+import { FAMILIES } from "./families.ts";
+import { EVERYTHING, EVERYTHING_OF, OF_BOTH, OF_SIX } from "./flow-words.ts";
 
 /** Flows that a person has written, as conditions for each family that they are of. */
 export interface WrittenFlows {
   readonly conditions: Readonly<Partial<Record<Family, Conditions>>>;
-  /** It leaves open what somebody who approves has to know: the protocol, most ports, or any source. */
-  readonly isBroad: boolean;
 }
 
-const WILD = new Set([EVERYTHING, "*", "any", "all"]);
+/** Words for all of the families. */
+const WHOLE: ReadonlyMap<string, readonly Family[]> = new Map<string, readonly Family[]>([
+  ...[EVERYTHING, "*", "any", "all"].map((word) => [word, FAMILIES] as const),
+  ...FAMILIES.map((family) => [EVERYTHING_OF[family].toLowerCase(), [family]] as const),
+]);
 
 /**
  * Flows in the words in which `flowWords` prints them, but for state, flags and MAC: `tcp 443, 8000-8010 from 10.0.0.0/24 except
  * 10.0.0.12`, `icmp echo-request`, `udp 53, IPv6 too`. Undefined where they are none.
  */
 export function parseFlows(text: string): WrittenFlows | undefined {
+  const whole = WHOLE.get(text.trim().toLowerCase());
+  if (whole) return { conditions: Object.fromEntries(whole.map((each) => [each, {}])) };
   const isSix = text.endsWith(OF_SIX);
   const suffix = isSix ? OF_SIX : text.endsWith(OF_BOTH) ? OF_BOTH : "";
   const families: readonly Family[] = isSix ? [6] : suffix === OF_BOTH ? [4, 6] : [4];
@@ -29,35 +34,27 @@ export function parseFlows(text: string): WrittenFlows | undefined {
     .slice(0, text.length - suffix.length)
     .trim()
     .replaceAll(/\s+/g, " ");
-  if (WILD.has(plain.toLowerCase()))
-    return { conditions: Object.fromEntries(families.map((each) => [each, {}])), isBroad: true };
   const [, what = "", sports, from, to] =
     /^(.*?)(?: source port (.*?))?(?: from (.*?))?(?: to (.*?))?$/.exec(plain) ?? [];
   const service = parseService(what);
   const sportSpans = sports === undefined ? undefined : parseNumbers(sports);
   const ends = endsOf(from, to);
   if (!service || !ends || (sports !== undefined && !sportSpans)) return undefined;
-  const own = { ...service.conditions, ...(sportSpans && { sports: sportSpans }) };
+  const own = { ...service, ...(sportSpans && { sports: sportSpans }) };
   const [family] = ends.families;
   const meant = family === undefined ? families : [family];
   return {
     conditions: Object.fromEntries(meant.map((each) => [each, { ...own, ...ends.conditions }])),
-    isBroad: service.isBroad || ends.isBroad,
   };
 }
 
-interface Part {
-  readonly conditions: Conditions;
-  readonly isBroad: boolean;
-}
-
 /** Protocols, then ports or ICMP types: `tcp, udp 53`, `any protocol except tcp`. */
-function parseService(text: string): Part | undefined {
+function parseService(text: string): Conditions | undefined {
   if (/^any protocol\b/.test(text)) {
     const except = /^any protocol except (.+)$/.exec(text)?.[1];
     const left = except === undefined ? [] : parseProtocols(except.split(", "));
     if (!left || (except === undefined && text !== "any protocol")) return undefined;
-    return { conditions: { protos: others(left, 255) }, isBroad: true };
+    return { protos: others(left, 255) };
   }
   const [, names = "", rest] =
     /^((?:protocol \d+|[a-z][\w.-]*)(?:, (?:protocol \d+|(?!type\b|except\b)[a-z][\w.-]*))*)(?: (.+))?$/i.exec(
@@ -67,17 +64,14 @@ function parseService(text: string): Part | undefined {
   if (!protos) return undefined;
   const isIcmp = eachOf(protos).some((proto) => proto === ICMP || proto === ICMPV6);
   const hasPorts = eachOf(protos).some((proto) => PORT_PROTOCOLS.has(proto));
-  if (rest === undefined) return { conditions: { protos }, isBroad: hasPorts };
+  if (rest === undefined) return { protos };
   if (isIcmp && !hasPorts) {
     const icmp = parseTypes(rest, eachOf(protos));
-    return icmp && { conditions: { protos, icmp }, isBroad: false };
+    return icmp && { protos, icmp };
   }
   const ports = hasPorts && !isIcmp ? parseNumbers(rest) : undefined;
-  return ports && { conditions: { protos, ports }, isBroad: eachCount(ports) > MOST_PORTS };
+  return ports && { protos, ports };
 }
-
-/** Whoever approves more has not looked at them. */
-const MOST_PORTS = 32_768;
 
 function parseProtocols(names: readonly string[]): readonly Span[] | undefined {
   const numbers = names.map((name) => {
@@ -123,7 +117,8 @@ function parseType(text: string, protos: readonly number[]): Span | undefined {
   return { first: icmpService(type.first, code.first), last: icmpService(type.last, code.last) };
 }
 
-interface Ends extends Part {
+interface Ends {
+  readonly conditions: Conditions;
   /** Of the addresses; none where none is given. */
   readonly families: readonly Family[];
 }
@@ -133,21 +128,10 @@ function endsOf(from: string | undefined, to: string | undefined): Ends | undefi
   if ((from !== undefined && !sources) || (to !== undefined && !dests)) return undefined;
   const families = [...new Set([...(sources ?? []), ...(dests ?? [])].map(({ family }) => family))];
   if (families.length > 1) return undefined;
-  const widest = Math.max(
-    ...(sources ?? []).map(({ first, last, family }) => bitsOf(first, last) - (family === 4 ? 0 : 96)),
-  );
   return {
     families,
     conditions: { ...(sources && { sources }), ...(dests && { dests }) },
-    isBroad: widest > WIDEST,
   };
-}
-
-/** A source of more than an IPv4 /8 is everybody; of IPv6 a /8 of what 32 bits less are. */
-const WIDEST = 24;
-
-function bitsOf(first: IpSpan["first"], last: IpSpan["last"]): number {
-  return (BigInt(last) - BigInt(first)).toString(2).length;
 }
 
 /** `10.0.0.0/24 except 10.0.0.1, 10.0.0.9; 192.168.0.0/16`. */
@@ -180,8 +164,4 @@ function eachOf(spans: readonly Span[]): readonly number[] {
   return spans.flatMap(({ first, last }) =>
     Array.from({ length: last - first + 1 }, (_, index) => first + index),
   );
-}
-
-function eachCount(spans: readonly Span[]): number {
-  return spans.reduce((sum, { first, last }) => sum + last - first + 1, 0);
 }

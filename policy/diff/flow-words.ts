@@ -34,8 +34,12 @@ export function hasNone({ diagram }: PacketSet): boolean {
   return childAt(diagram, LEVEL.own, 0) === NONE;
 }
 
-/** All flows that there can be. */
+/** All flows that begin between two places, of both families or of one. */
 export const EVERYTHING = "everything";
+export const EVERYTHING_OF: Readonly<Record<Family, string>> = {
+  4: "everything of IPv4",
+  6: "everything of IPv6",
+};
 
 /** The states in which a packet begins something; conntrack calls what can't begin anything INVALID. */
 const BEGINS = [stateNumber("NEW"), stateNumber("UNTRACKED")].map(single);
@@ -47,7 +51,7 @@ const BEGINS = [stateNumber("NEW"), stateNumber("UNTRACKED")].map(single);
 function flowWords(flows: PacketSet, from: End, to: End): readonly string[] {
   const { space } = flows;
   const all = between(PacketSet.where(space, { states: BEGINS }).flows(), from, to);
-  if (all.isWithin(flows)) return [EVERYTHING];
+  if (all.isWithin(flows)) return [EVERYTHING_OF[space.family]];
   const told = withWholeIcmp(flows, {
     sources: from.addresses[space.family],
     dests: to.addresses[space.family],
@@ -103,11 +107,12 @@ export const OF_SIX = ", IPv6 only";
 /** The words of both families as one list. */
 export function bothFamilies(words: Readonly<Record<Family, readonly string[]>>): readonly string[] {
   const { 4: four, 6: six } = words;
-  const hasAddress = (text: string) => / (?:from|to) /.test(text);
+  if (four.includes(EVERYTHING_OF[4]) && six.includes(EVERYTHING_OF[6])) return [EVERYTHING];
+  const saysFamily = (text: string) => / (?:from|to|of IPv6)(?: |$)/.test(text);
   return [
     ...four.map((text) => (six.includes(text) ? `${text}${OF_BOTH}` : text)),
     ...six
       .filter((text) => !four.includes(text))
-      .map((text) => (hasAddress(text) ? text : `${text}${OF_SIX}`)),
+      .map((text) => (saysFamily(text) ? text : `${text}${OF_SIX}`)),
   ];
 }

@@ -36,7 +36,7 @@ function merged(
   return [...Map.groupBy(changes, keyOf).values()].flatMap((same) => {
     const [first] = same;
     return first
-      ? [{ ...first, [end]: same.length === 1 ? first[end] : same.flatMap((each) => each[end]) }]
+      ? [{ ...first, [end]: same.length === 1 ? first[end] : inOrder(same.flatMap((each) => each[end])) }]
       : [];
   });
 }
@@ -54,7 +54,7 @@ function eachOther(groups: readonly ChangeGroup[]): readonly ChangeGroup[] {
   });
   return [...same.values()].flatMap((own): readonly ChangeGroup[] => {
     const [first] = own;
-    const to = own.flatMap((each) => each.to);
+    const to = inOrder(own.flatMap((each) => each.to));
     if (!first || own.length === 1 || to.length <= FEW) return own;
     return [{ ...first, from: allOf(first), to, causes: distinct(own.flatMap(({ causes }) => causes)) }];
   });
@@ -67,7 +67,8 @@ function allOf({ from, to }: ChangeGroup): readonly End[] {
   return inOrder([...from, only]);
 }
 
-function inOrder(ends: readonly End[]): readonly End[] {
+/** The world, the host, then guests by number. */
+export function inOrder(ends: readonly End[]): readonly End[] {
   const rankOf = (id: Place) => (/^\d/.test(id) ? Number.parseInt(id, 10) : -1);
   return [...ends].sort((a, b) => rankOf(a.id) - rankOf(b.id));
 }

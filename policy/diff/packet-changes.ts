@@ -1,8 +1,7 @@
 import type { Ruling } from "../chain.ts";
 import { decideOn } from "../decide.ts";
 import type { Decision, Flow, Place } from "../flow.ts";
-import type { Family, Ip } from "../ip.ts";
-import type { Packet } from "../packet.ts";
+import type { Family } from "../ip.ts";
 import type { PacketSet } from "../space/packet-set.ts";
 import { flowOfPacket } from "../space/witness.ts";
 import { astrayWords, type Deviation } from "./astray.ts";
@@ -128,7 +127,7 @@ function witnessOf(
     const target = side === "base" ? (change.was ?? to.id) : to.id;
     if (!comparison.endsOn(side, { from: from.id, to: target, family })) continue;
     const flow = flowOfPacket(
-      side === own ? packet : onSide(comparison, packet, change, side),
+      side === own ? packet : comparison.moves.packetOn(packet, change, side),
       from.id,
       target,
     );
@@ -136,15 +135,6 @@ function witnessOf(
   }
   refuseAgreement(kind, found);
   return found;
-}
-
-/** The packet with the addresses that its ends have on the other side, where they moved. */
-function onSide(comparison: Comparison, packet: Packet, change: PairChange, side: SideName): Packet {
-  const { from, to, was, family } = change;
-  const there = (id: Place, ip: Ip): Ip =>
-    comparison.moves.has(id, family) ? (comparison.ends[side].get(id)?.known[family][0] ?? ip) : ip;
-  const dest = was === undefined ? there(to, packet.dest) : packet.dest;
-  return { ...packet, source: there(from, packet.source), dest };
 }
 
 function refuseAgreement(kind: ChangeKind, { base, head }: PacketChange["witness"]): void {
@@ -177,6 +167,7 @@ function decidersOf(comparison: Comparison, change: PairChange, side: SideName):
   const { from, to, was, family, kind, set, whole, deviation } = change;
   const pair = { from, to: side === "base" ? (was ?? to) : to, family };
   const own = kind === "denied" ? "base" : kind === "answer" ? undefined : "head";
+  const isAccepted = side === own || kind === "responder";
   const hops = comparison.hops.changedHops(side, pair);
   const flowsOf = (of: PacketSet) => comparison.flowsOf(of);
   const isElsewhere =
@@ -193,8 +184,11 @@ function decidersOf(comparison: Comparison, change: PairChange, side: SideName):
       : (hops.length === 0 || isAlone
           ? comparison.byDecider(side, pair)
           : hops.flatMap((hop) => comparison.hops.hopByDecider(side, hop, family))
-        ).filter((each) => !(deviation ? each.set : comparison.flowsOf(each.set)).intersect(here).isEmpty);
-  return telling(decided, side === own || kind === "responder").map((ruling) => causeOf(side, ruling));
+        )
+          // Of what comes through only those that accept are told, and the flows of a set cost more than all else.
+          .filter(({ verdict }) => !isAccepted || verdict === "accept")
+          .filter((each) => !(deviation ? each.set : comparison.flowsOf(each.set)).intersect(here).isEmpty);
+  return telling(decided, isAccepted).map((ruling) => causeOf(side, ruling));
 }
 
 /** What comes through is accepted by all that it meets, and what does not is refused by one: the others tell nothing. */

@@ -1,5 +1,6 @@
 import type { Place } from "../flow.ts";
-import type { Family } from "../ip.ts";
+import type { Family, Ip } from "../ip.ts";
+import { firstPackets } from "../prove/reach.ts";
 import { NONE } from "../space/diagram.ts";
 import { PacketSet } from "../space/packet-set.ts";
 import type { Deviation } from "./astray.ts";
@@ -105,7 +106,7 @@ function gained(comparison: Comparison, pair: Pair, side: SideName): readonly Pa
 function moreOn(comparison: Comparison, pair: Pair, side: SideName): PacketSet {
   const other = side === "head" ? "base" : "head";
   const theirs = comparison.moves.relocated(comparison.accepted(other, pair), pair, other);
-  return comparison.beyond(comparison.accepted(side, pair), theirs);
+  return comparison.beyond(comparison.moves.comparable(comparison.accepted(side, pair), pair, side), theirs);
 }
 
 /** What is denied, by how it is refused now. */
@@ -137,7 +138,9 @@ function answerWholes(comparison: Comparison, pair: Pair) {
   return [...was].flatMap(([before, how]) =>
     [...is].flatMap(([after, now]) => {
       if (before === after) return [];
-      const whole = comparison.flowsOf(now.intersect(comparison.moves.relocated(how, pair, "base")));
+      const here = comparison.moves.comparable(now, pair, "head");
+      const same = here.intersect(comparison.moves.relocated(how, pair, "base"));
+      const whole = comparison.flowsOf(same.intersect(firstPackets(now.space)));
       return [{ whole, before, after }];
     }),
   );
@@ -160,7 +163,8 @@ export function takeovers(comparison: Comparison) {
         .flatMap(([from]) => (from === undefined || from === was || from === to ? [] : [from]))
         .map((from) => {
           const pair = { from, to, was, family };
-          const before = comparison.accepted("base", { ...pair, to: was });
+          const earlier = comparison.accepted("base", { from, to: was, family });
+          const before = comparison.moves.relocated(earlier, pair, "base");
           const whole = comparison
             .flowsOf(before.intersect(comparison.accepted("head", pair)))
             .intersect(PacketSet.where(before.space, { dests }));
@@ -193,15 +197,14 @@ export function bordersBetween(comparison: Comparison, pair: Pair): readonly Pac
 }
 
 function handedOver({ ends }: Comparison, family: Family) {
-  const owners = new Map(
-    [...ends.base.values()].flatMap((end) =>
-      end.isOwn ? end.known[family].map((ip) => [ip, end] as const) : [],
-    ),
-  );
+  const owners = new Map<Ip, Place[]>();
+  for (const { id, isOwn, known } of ends.base.values())
+    for (const ip of isOwn ? known[family] : []) owners.set(ip, [...(owners.get(ip) ?? []), id]);
   return [...ends.head.values()].flatMap(({ id: to, isOwn, known }) =>
     (isOwn ? known[family] : []).flatMap((ip) => {
-      const was = owners.get(ip);
-      return was && was.id !== to ? [{ to, was: was.id, dests: [{ family, first: ip, last: ip }] }] : [];
+      const before = owners.get(ip) ?? [];
+      const dests = [{ family, first: ip, last: ip }];
+      return before.includes(to) ? [] : before.map((was) => ({ to, was, dests }));
     }),
   );
 }

@@ -166,12 +166,6 @@ export const LINTS = {
     why: "whoever reads the files has it, and so has their history",
     remedy: "Keep it elsewhere, and change it: it is known.",
   },
-  "inconsistent-files": {
-    level: "finding",
-    what: "files that disagree with their format or with each other (CFG-001)",
-    why: "what one file says, another one undoes",
-    remedy: "Make them agree.",
-  },
   "rule-without-comment": {
     level: "note",
     what: "a rule without a comment",

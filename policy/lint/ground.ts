@@ -99,7 +99,15 @@ export class Ground {
 
 /** A guest's NICs; one that had to be assumed stands at the guest's .fw file, and nothing follows from it. */
 export function knownNics(nics: readonly Nic[], id: string): readonly Nic[] {
-  return nics.filter(({ guestId, position }) => guestId === id && !position.file.endsWith(".fw"));
+  const known = KNOWN.get(nics) ?? Map.groupBy(nics.filter(isDeclared), ({ guestId }) => guestId);
+  KNOWN.set(nics, known);
+  return known.get(id) ?? [];
+}
+
+const KNOWN = new WeakMap<readonly Nic[], ReadonlyMap<string, readonly Nic[]>>();
+
+export function isDeclared({ position }: Nic): boolean {
+  return !position.file.endsWith(".fw");
 }
 
 /** Those in force of one direction, in order. */

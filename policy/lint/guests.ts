@@ -6,18 +6,17 @@ import { found, type LintFinding } from "./finding.ts";
 
 /** Guests and their NICs: what nothing filters, and what two of them share. */
 export function guestLints(node: Node): readonly LintFinding[] {
-  const ids = new Set(node.nics.map(({ guestId }) => guestId));
+  const byGuest = Map.groupBy(node.nics, ({ guestId }) => guestId);
   return [
-    ...[...ids].flatMap((id) => unfiltered(node, id)),
+    ...[...byGuest].flatMap(([id, own]) => unfiltered(node, id, own)),
     ...shared(node.nics, "shared-mac", ({ mac }) => (mac === "" ? [] : [mac])),
     ...shared(node.nics, "shared-address", ({ addresses }) => addresses),
   ];
 }
 
 /** A guest without a NIC needs no filter. */
-function unfiltered({ nics, guests }: Node, id: string): readonly LintFinding[] {
+function unfiltered({ guests }: Node, id: string, own: readonly Nic[]): readonly LintFinding[] {
   const file = guests.get(id);
-  const own = nics.filter(({ guestId }) => guestId === id);
   const [first] = own;
   if (!first) return [];
   if (!file) return [found("unfiltered-guest", first.position, `guest ${id}`, `guest ${id} has no firewall`)];

@@ -767,7 +767,7 @@ for (const { title, lint: id, files, at, says = /./, twin, hardware } of CASES) 
 }
 
 /** Lints that no .fw file of the general world shows: other tests have them. */
-const ELSEWHERE: readonly LintId[] = ["forgeable-source", "inconsistent-files", "remark", "unchecked"];
+const ELSEWHERE: readonly LintId[] = ["forgeable-source", "remark", "unchecked"];
 
 test("nothing follows from hardware that had to be assumed, nor from an address that is not known", () => {
   const files = {

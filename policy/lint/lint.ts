@@ -50,7 +50,7 @@ export function lint(node: Node, told: Told, comparisons?: number): LintReport {
     ...guestLints(node).filter((each) => told.kind === "proxmox" || each.lint !== "shared-mac"),
     ...(told.ignored ?? filesOf(node).flatMap((file) => file.ignored)).flatMap(ignoredLine),
     ...(told.secrets ?? []).map(secret),
-    ...told.notes.map(noted),
+    ...told.notes.flatMap(noted),
   ];
   const { unchecked } = ground.budget;
   const all = unchecked ? [...findings, uncheckedFrom(unchecked)] : findings;
@@ -82,14 +82,16 @@ function secret(position: Position): LintFinding {
     const remedy = "Nothing need be done.";
     return found("remark", position, pointer, `${named} is redacted in all output, for its name`, { remedy });
   }
-  const message =
-    named === undefined ? `${pointer} is a secret, by the name beside it` : `${named} holds a secret`;
+  const words =
+    keys.at(-1) === "value" ? "is a secret, by the name beside it" : "holds a secret in its words";
+  const message = named === undefined ? `${pointer} ${words}` : `${named} holds a secret`;
   return found("secret-in-file", position, pointer, message);
 }
 
-function noted({ control, message, position, remedy }: Note): LintFinding {
-  const lint = control === "CFG-001" ? "inconsistent-files" : "remark";
-  return found(lint, position, position.pointer, message, { remedy });
+/** What CFG-001 has is told by its proof, once. */
+function noted({ control, message, position, remedy }: Note): readonly LintFinding[] {
+  if (control === "CFG-001") return [];
+  return [found("remark", position, position.pointer, message, { remedy })];
 }
 
 function uncheckedFrom(position: Position): LintFinding {

@@ -3,7 +3,7 @@ import type { ForwardRule } from "../proxmox/file.ts";
 import { isIcmp } from "../rule.ts";
 import { ruleLine } from "../rule-line.ts";
 import { found, type LintFinding, secretsOf } from "./finding.ts";
-import { type Ground, knownNics, type Place } from "./ground.ts";
+import { type Ground, isDeclared, type Place } from "./ground.ts";
 import type { Reach, Understood } from "./reach.ts";
 import { wrongEnds } from "./wrong-end.ts";
 
@@ -113,9 +113,8 @@ function unknownInterface(
   { kind }: Place,
 ): readonly LintFinding[] {
   if (kind !== "host" || iface === undefined) return [];
-  const isDeclared = node.nics.some(({ guestId }) => knownNics(node.nics, guestId).length > 0);
   const bridges = new Set([node.host.bridge, ...node.nics.map(({ bridge }) => bridge)]);
-  if (!isDeclared || iface === "lo" || bridges.has(iface)) return [];
+  if (!node.nics.some(isDeclared) || iface === "lo" || bridges.has(iface)) return [];
   const message = `"${line}" is for ${iface}; the files name ${[...bridges].join(", ")}`;
   return [found("unknown-interface", position, line, message)];
 }

@@ -8,10 +8,10 @@ import { isHostname } from "../zone.ts";
 export const Text = z.string().regex(/^\P{Cc}*$/u, "text without control characters");
 
 /** One word of a Proxmox rule; empty counts as absent, as Phoenix's own generator has it. */
-export const Word = z
-  .union([z.string(), z.number()], "a string or a number")
-  .transform(String)
-  .pipe(z.string().regex(/^[^\s\p{Cc}#"]*$/u, "one word without blanks"));
+export const Word = z.union(
+  [z.string().regex(/^[^\s\p{Cc}#"]*$/u, "one word without blanks"), z.number().transform(String)],
+  "a string or a number",
+);
 
 /** Proxmox and Phoenix write flags in all of these ways. */
 export const Flag = z

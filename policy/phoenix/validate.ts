@@ -2,6 +2,7 @@ import type { JSONPath } from "jsonc-parser";
 import type { z } from "zod";
 import { type FaultCode, FAULTS } from "../../errors.ts";
 import type { Fault } from "../fault.ts";
+import { REDACTED, redactWords } from "../secret.ts";
 import { nodeAt, positionOf, type Source, valueOf } from "../source.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -126,12 +127,25 @@ function isFaultCode(code: unknown): code is FaultCode {
   return typeof code === "string" && code in FAULTS;
 }
 
-/** The value at a path for a message: a scalar as written, shortened; a container by its kind. */
+/** A value, or a key, of more characters may be a secret that stands in the wrong place: it is not shown. */
+const LONGEST_SHOWN = 40;
+
+/**
+ * The value at a path for a message: a scalar as written, unless it is long; a container by its kind. A string where a container
+ * should be is no slip of the pen, so that nothing of it is shown.
+ */
 function describeValue(source: Source, path: JSONPath, issue: Issue): string {
-  if (issue.code === "invalid_key") return JSON.stringify(path.at(-1));
+  if (issue.code === "invalid_key") return quoted(String(path.at(-1)));
   const node = nodeAt(source, path);
   if (!node) return "nothing";
   if (node.type === "object" || node.type === "array") return `an ${node.type}`;
-  const text = JSON.stringify(node.value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  if (typeof node.value !== "string") return JSON.stringify(node.value);
+  const isContainer =
+    issue.code === "invalid_type" && ["object", "array", "record", "tuple"].includes(issue.expected);
+  return isContainer && node.value !== REDACTED ? "a string" : quoted(node.value);
+}
+
+function quoted(text: string): string {
+  const { length } = text;
+  return length > LONGEST_SHOWN ? `a string of ${length} characters` : JSON.stringify(redactWords(text).text);
 }

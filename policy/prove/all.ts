@@ -1,21 +1,12 @@
 import type { Estate } from "../estate.ts";
-import { proveEgress } from "./egress.ts";
-import { proveNarrow } from "./narrow.ts";
+import { findAll } from "./found.ts";
 import type { Proof } from "./proof.ts";
-import { proveServices } from "./prove.ts";
-import { proveReaches } from "./reaches.ts";
+import { settled } from "./settle.ts";
 
-/** Families of controls in the catalogue's order. */
-const FAMILIES = ["FW", "EDGE", "RTE", "SEG", "PKI", "DNS", "CFG"];
-
-/** Everything that the declaration alone decides: a proof each, in the catalogue's order. Pure. */
+/**
+ * Everything that the declaration alone decides: a proof each, in the catalogue's order. Each patch of a violation was tried:
+ * without that violation, and with no other one, is what it leaves. Pure.
+ */
 export function proveAll(estate: Estate): readonly Proof[] {
-  const place = ({ control }: Proof) => FAMILIES.indexOf(control.split("-")[0] ?? "");
-  const proofs = [
-    ...proveReaches(estate),
-    proveNarrow(estate),
-    proveEgress(estate),
-    ...proveServices(estate),
-  ];
-  return proofs.sort((a, b) => place(a) - place(b) || (a.control < b.control ? -1 : 1));
+  return settled(estate, findAll(estate));
 }

@@ -1,10 +1,10 @@
 import { type Estate, guestOf, type Route } from "../estate.ts";
 import { guestById } from "./owners.ts";
-import type { Proof, Violation } from "./proof.ts";
+import type { Found, Proof } from "./proof.ts";
 import { closedWay, flowBetween } from "./way.ts";
 
 /** RTE-002: Traefik reaches what each name is routed to, and that is a declared guest's own address. */
-export function proveBackendWays(estate: Estate): Proof {
+export function proveBackendWays(estate: Estate): Proof<Found> {
   const backends = [...Map.groupBy(estate.routes, ({ guestId, port }) => `${guestId} ${port}`).values()];
   return {
     control: "RTE-002",
@@ -15,7 +15,7 @@ export function proveBackendWays(estate: Estate): Proof {
   };
 }
 
-function closedTo(estate: Estate, routes: readonly Route[]): Violation | undefined {
+function closedTo(estate: Estate, routes: readonly Route[]): Found | undefined {
   const [route] = routes;
   const names = routes.map(({ hostname }) => hostname);
   if (!route) return undefined;

@@ -3,14 +3,14 @@ import { casAnswers } from "../ca-view.ts";
 import { type Estate, guestOf, type Route } from "../estate.ts";
 import { acmeRuleFor, challengeRules } from "./challenge.ts";
 import { askedElsewhere } from "./name-server.ts";
-import type { Proof, Violation } from "./proof.ts";
+import type { Found, Proof } from "./proof.ts";
 import { closedWay, flowBetween } from "./way.ts";
 
 /**
  * PKI-001: each name that is to be certified resolves, for Step-CA, to where its ACME client listens; the order and the
  * validation by TLS-ALPN-01 (RFC 8737) find their way.
  */
-export function proveCertificates(estate: Estate): Proof {
+export function proveCertificates(estate: Estate): Proof<Found> {
   const clients = acmeClients(estate).filter(({ names }) => names.length > 0);
   return {
     control: "PKI-001",
@@ -26,7 +26,7 @@ export function proveCertificates(estate: Estate): Proof {
   };
 }
 
-function misled(estate: Estate, clients: readonly AcmeClient[]): readonly Violation[] {
+function misled(estate: Estate, clients: readonly AcmeClient[]): readonly Found[] {
   const { routes } = estate;
   const elsewhere = askedElsewhere(estate, guestOf(estate, "ca"));
   if (elsewhere && routes.length > 0) {
@@ -53,7 +53,7 @@ function titleOf({ role, name }: AcmeClient["guest"]): string {
 }
 
 /** Step-CA's policy denies its own name, so that nobody else gets a certificate for it. */
-function ownName({ routes, ca }: Estate): readonly Violation[] {
+function ownName({ routes, ca }: Estate): readonly Found[] {
   return routes
     .filter(({ hostname }) => hostname === ca.dnsName)
     .map(({ hostname, guestId, position }: Route) => ({
@@ -63,7 +63,7 @@ function ownName({ routes, ca }: Estate): readonly Violation[] {
     }));
 }
 
-function closedWays(estate: Estate, { guest: client }: AcmeClient): readonly Violation[] {
+function closedWays(estate: Estate, { guest: client }: AcmeClient): readonly Found[] {
   const ca = guestOf(estate, "ca").id;
   const title = titleOf(client);
   const order = closedWay(estate, {

@@ -3,12 +3,11 @@ import { test } from "node:test";
 import { largeEstate, largeTexts } from "../../fixtures/estates/large.ts";
 import { loadEstate } from "../load.ts";
 import { proveAll } from "./all.ts";
-import { triedLines } from "./closing.ts";
 import { mend } from "./mend.ts";
 import { patchedEstate } from "./patched-estate.ts";
 
 const GUESTS = 300;
-const OPEN = 16;
+const OPEN = 40;
 
 /** An estate of which the rule for Traefik of some guests names no source. */
 function openEstate() {
@@ -23,16 +22,16 @@ function openEstate() {
 
 test("of many open lines a patch is tried for the first, which is said; mended round by round all are closed", () => {
   const estate = openEstate();
-  const tried = triedLines(estate);
-  assert.ok(tried > 0 && tried < OPEN);
   const edge = proveAll(estate).find(({ control }) => control === "EDGE-002");
   assert.equal(edge?.violations.length, OPEN);
-  assert.equal(edge.violations.filter(({ patch }) => patch).length, tried);
+  const tried = edge.violations.filter(({ patch }) => patch).length;
+  assert.ok(tried > 0 && tried < OPEN);
+  assert.ok(edge.violations.slice(0, tried).every(({ patch }) => patch));
   assert.ok(
     edge.violations.every(({ remedy }) => remedy.includes("arrow the rule") || remedy.includes("Remove")),
   );
   assert.deepEqual(edge.notes, [
-    `no patch was tried for ${OPEN - tried} of these: in an estate of ${estate.guests.length} guests it is for the first ${tried} lines of the files alone`,
+    `no patch was tried for ${OPEN - tried} of these: of an estate of ${estate.guests.length} guests only a few are`,
   ]);
   const after = proveAll(patchedEstate(estate, mend(estate, proveAll)));
   assert.deepEqual(

@@ -1,141 +1,152 @@
 import type { Estate, Position } from "../estate.ts";
-import type { Decider } from "../flow.ts";
+import type { Decider, Flow } from "../flow.ts";
 import { describePosition } from "../position.ts";
-import { patchedEstate } from "./patched-estate.ts";
-import type { PatchOperation, Violation } from "./proof.ts";
-import { proveServices } from "./prove.ts";
-import { tooLong } from "./size.ts";
+import { acmeRuleFor, challengeRules } from "./challenge.ts";
+import { scalarAt } from "./declaration.ts";
+import type { Mending, PatchOperation } from "./proof.ts";
+import { isBelow, mendingsOf } from "./files.ts";
+import { SET_POLICY, SWITCH_ON } from "./remedy.ts";
+import type { Broken, Trials } from "./trials.ts";
 
-/** What keeps out what a line lets in: in words, and as a patch where the files can. */
-export interface Closing {
-  readonly remedy: string;
-  readonly patch?: readonly PatchOperation[];
-  /** Whether a patch would do was not tried. */
-  readonly isUntried?: boolean;
+/** The first that ends a violation and breaks nothing. */
+export function firstMending(trials: Trials, broken: Broken): Mending | undefined {
+  for (const mending of choicesOf(trials, broken)) {
+    const trial = trials.of(mending.patch);
+    if (trial && trial.added.length === 0 && trials.ends(broken, trial)) return mending;
+  }
+  return undefined;
 }
 
-/** As many guests are read anew for all patches that are tried; of a small estate that is this many patches. */
-const MOST_GUESTS = 4000;
-const MOST_TRIED = 64;
-
-const TRIED = new WeakMap<Estate, Map<string, Closing>>();
-
-/** For how many lines of an estate a patch is tried, each of which proves again what its services need. */
-export function triedLines(estate: Estate): number {
-  return tooLong(estate) === undefined
-    ? Math.min(MOST_TRIED, Math.floor(MOST_GUESTS / estate.guests.length))
-    : 0;
+/** What may mend a violation, the best first: to be tried. */
+export function* choicesOf(trials: Trials, { remedy, patch, instead, decider }: Broken): Generator<Mending> {
+  if (patch) yield { remedy, patch };
+  if (instead) yield instead;
+  if (decider) yield* closingsOf(trials, decider);
 }
 
-/** The closing of one place of the files: tried once, or without a patch where too many others were. */
-function once(
-  estate: Estate,
-  { kind, position }: Pick<Extract<Decider, { position: Position }>, "kind" | "position">,
-  remedy: string,
-  find: () => Closing,
-): Closing {
-  const tried = TRIED.get(estate) ?? new Map<string, Closing>();
-  TRIED.set(estate, tried);
-  const at = `${kind} ${describePosition(position)}`;
-  const known = tried.get(at);
-  if (known) return known;
-  if (tried.size >= triedLines(estate)) return { remedy, isUntried: true };
-  const found = find();
-  tried.set(at, found);
-  return found;
-}
-
-const NARROW = "Narrow the rule to those who need it, or remove it.";
-
-/** For one line that lets in too much: what the services need stays open, or no patch is offered. */
-export function closingOf(estate: Estate, decider: Decider): Closing {
+/** What may keep out what a line lets in. */
+function* closingsOf(trials: Trials, decider: Decider): Generator<Mending> {
   switch (decider.kind) {
     case "rule":
-      return once(estate, decider, NARROW, () => narrowed(estate, decider.position));
+      yield* narrowings(trials, decider.position);
+      return;
     case "policy": {
       const { file, pointer } = decider.position;
-      const operation: PatchOperation = { file, op: "replace", path: pointer, value: "DROP" };
-      const remedy = "Set the default policy to DROP.";
-      return once(estate, decider, remedy, () => ({ remedy, ...mended(estate, operation) }));
+      const patch = withNeeds(trials, { file, op: "replace", path: pointer, value: "DROP" });
+      if (patch) yield { remedy: SET_POLICY, patch };
+      return;
     }
     case "unfiltered":
-      return switchedOn(estate, decider.position);
+      yield* switchOn(trials, decider.position);
+      return;
     case "standing":
     case "builtin":
     case "gateway":
-      return { remedy: "No file can stop it: keep it from the internet before it reaches the node." };
   }
 }
 
-/** Without the rule, where nothing needs it; else with those alone as its source who do. */
-function narrowed(estate: Estate, { file, pointer }: Position): Closing {
+/** As a rule for Step-CA's validation has to be; else without the rule; else for those alone who need it. */
+function* narrowings(trials: Trials, position: Position): Generator<Mending> {
+  const { estate } = trials;
+  const { file, pointer } = position;
+  const at = describePosition(position);
+  const challenge = challengeRules(estate).find(({ rule }) => describePosition(rule.position) === at);
+  if (challenge) yield acmeRuleFor(estate, challenge);
+  yield* estate.notes.flatMap((note) => (isBelow(note.position, position) ? mendingsOf(note) : []));
   const removal: PatchOperation = { file, op: "remove", path: pointer };
-  const broken = brokenBy(estate, [removal]);
-  if (broken?.length === 0)
-    return { remedy: "Remove the rule: nothing declared needs it.", patch: [removal] };
-  const sources = [...new Set(broken?.flatMap(({ witness }) => witness?.source ?? []))].sort();
+  yield { remedy: "Remove the rule: nothing declared needs it.", patch: [removal] };
+  const needed = neededBy(trials, position, removal);
+  if (needed.length === 0) return;
+  const source = narrowerSource(estate, position, needed);
+  const port = narrowerPort(estate, position, needed);
+  for (const { words, patch } of [
+    source,
+    port,
+    { words: [...source.words, ...port.words], patch: [...source.patch, ...port.patch] },
+  ])
+    if (patch.length > 0)
+      yield { remedy: `Narrow the rule to ${words.join(" and ")}: nothing else is needed.`, patch };
+}
+
+const MOST_NEEDS = 8;
+
+/** Flows that are stopped without the rule; and with it for the first of them alone, who else is. */
+function neededBy(trials: Trials, position: Position, removal: PatchOperation): readonly Flow[] {
+  const needed: Flow[] = [];
+  let patch: readonly PatchOperation[] = [removal];
+  for (let round = 0; round < MOST_NEEDS && patch.length > 0; round++) {
+    const fresh = (trials.of(patch)?.added ?? []).flatMap(({ witness }) => witness ?? []);
+    if (fresh.length === 0) break;
+    needed.push(...fresh);
+    ({ patch } = narrowerSource(trials.estate, position, needed));
+  }
+  return needed;
+}
+
+/** A rule with less in it, and what it is narrowed to; an empty patch where that is what it has. */
+interface Narrowing {
+  readonly words: readonly string[];
+  readonly patch: readonly PatchOperation[];
+}
+
+/** The internet is no source that a rule could name. */
+function narrowerSource(estate: Estate, { file, pointer }: Position, needed: readonly Flow[]): Narrowing {
   const path = `${pointer}/source`;
-  const narrowing: PatchOperation = { file, op: "add", path, value: sources.join(",") };
-  if (sources.length === 0 || brokenBy(estate, [narrowing])?.length !== 0) return { remedy: NARROW };
-  return { remedy: `Narrow the rule to ${sources.join(" and ")}: nobody else needs it.`, patch: [narrowing] };
+  const sources = [...new Set(needed.map(({ source }) => source))].sort();
+  const isKnown =
+    String(scalarAt(estate, file, path))
+      .split(",")
+      .sort()
+      .join(",") === sources.join(",");
+  if (isKnown || needed.some(({ from }) => from === "wan")) return { words: [], patch: [] };
+  return { words: [sources.join(" and ")], patch: [{ file, op: "add", path, value: sources.join(",") }] };
+}
+
+function narrowerPort(estate: Estate, { file, pointer }: Position, needed: readonly Flow[]): Narrowing {
+  const protos = [...new Set(needed.map(({ proto }) => String(proto)))];
+  const ports = [...new Set(needed.flatMap(({ dport }) => dport ?? []))].sort((a, b) => a - b).join(",");
+  const [proto] = protos;
+  const path = `${pointer}/port`;
+  if (proto === undefined || protos.length > 1 || ports === "") return { words: [], patch: [] };
+  const isNamed = scalarAt(estate, file, `${pointer}/proto`) !== undefined;
+  if (isNamed && String(scalarAt(estate, file, path)) === ports) return { words: [], patch: [] };
+  const added: PatchOperation[] = [
+    ...(isNamed ? [] : [{ file, op: "add", path: `${pointer}/proto`, value: proto } as const]),
+    { file, op: "add", path, value: ports },
+  ];
+  return { words: [`${proto} ${ports}`], patch: added };
 }
 
 /** Where a firewall is off, or a guest has none; with the rules that its services need. */
-export function switchedOn(estate: Estate, position: Position): Closing {
-  return once(estate, { kind: "unfiltered", position }, SWITCH_ON, () => switchOn(estate, position));
-}
-
-const SWITCH_ON = "Give it a firewall section that is enabled.";
-
-function switchOn(estate: Estate, position: Position): Closing {
+function* switchOn(trials: Trials, position: Position): Generator<Mending> {
+  const { host, guests } = trials.estate;
   const at = describePosition(position);
   const isAt = (each: Position | undefined) => each !== undefined && describePosition(each) === at;
-  const firewall = [estate.host, ...estate.guests]
+  const firewall = [host, ...guests]
     .map((each) => each.firewall)
     .find((each) => isAt(each?.position) || isAt(each?.keys?.enabled));
   const { file, pointer } = firewall?.position ?? position;
   const operation: PatchOperation = firewall
     ? { file, op: "add", path: `${pointer}/enabled`, value: true }
     : { file, op: "add", path: `${pointer}/firewall`, value: { enabled: true, rules: [] } };
-  const { patch } = mended(estate, operation);
-  const more = patch && patch.length > 1 ? " The patch adds the rules that its services need." : "";
-  return { remedy: `${SWITCH_ON}${more}`, ...(patch && { patch }) };
+  const patch = withNeeds(trials, operation);
+  const more = patch && patch.length > 1 ? " The patch writes its rules as its services need them." : "";
+  if (patch) yield { remedy: `${SWITCH_ON}${more}`, patch };
 }
 
 const MOST_MENDS = 16;
 
-/** A change, and what mends each service that it would break. */
-function mended(estate: Estate, change: PatchOperation): Pick<Closing, "patch"> {
+/** A change, and what mends all that it would break. */
+function withNeeds(trials: Trials, change: PatchOperation): readonly PatchOperation[] | undefined {
   const patch = [change];
   for (let mends = 0; mends <= MOST_MENDS; mends++) {
-    const broken = brokenBy(estate, patch);
-    if (broken?.length === 0) return { patch };
-    const [next] = broken?.flatMap((each) => (each.patch ? [each.patch] : [])) ?? [];
-    if (!next) return {};
-    patch.push(...next);
+    const trial = trials.of(patch);
+    if (!trial) return undefined;
+    const [first] = trial.added;
+    if (!first) return patch;
+    const next = firstMending(trials.within(trial), first);
+    if (!next) return undefined;
+    patch.push(...next.patch);
   }
-  return {};
-}
-
-/** Violations of what services need that the patch brings; undefined where the patched files are no estate. */
-function brokenBy(estate: Estate, patch: readonly PatchOperation[]): readonly Violation[] | undefined {
-  const before = new Set(needsOf(estate).map(({ message }) => plain(message)));
-  try {
-    return needsOf(patchedEstate(estate, patch)).filter(({ message }) => !before.has(plain(message)));
-  } catch {
-    return undefined;
-  }
-}
-
-const NEEDS = new WeakMap<Estate, readonly Violation[]>();
-
-function needsOf(estate: Estate): readonly Violation[] {
-  const known = NEEDS.get(estate) ?? proveServices(estate).flatMap(({ violations }) => violations);
-  NEEDS.set(estate, known);
-  return known;
-}
-
-/** A patch moves lines. */
-function plain(message: string): string {
-  return message.replaceAll(/:\d+:\d+( \/\S*)?/g, "");
+  return undefined;
 }

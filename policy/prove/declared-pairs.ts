@@ -2,8 +2,10 @@ import type { Estate, Rule } from "../estate.ts";
 import type { Flow, Place } from "../flow.ts";
 import { ruleLine } from "../rule-line.ts";
 import { servicePort } from "../services.ts";
-import { ownerOf } from "./owners.ts";
-import type { Proof, Violation } from "./proof.ts";
+import { addressAt, ownerOf } from "./owners.ts";
+import { acmeRuleFor, challengeRules } from "./challenge.ts";
+import type { Found, Mending, Proof } from "./proof.ts";
+import { forbidding } from "./requirement.ts";
 import { closedWay, flowBetween, placeInWords } from "./way.ts";
 
 /** What an ACCEPT promises: a packet that it names from end to end. */
@@ -14,7 +16,7 @@ interface Promised {
 }
 
 /** SEG-002: what an ACCEPT of one end promises, no rule before it and no rule of the other end takes away. */
-export function proveDeclaredPairs(estate: Estate): Proof {
+export function proveDeclaredPairs(estate: Estate): Proof<Found> {
   const promised = promises(estate);
   return {
     control: "SEG-002",
@@ -60,11 +62,46 @@ function firstPort(port: string | undefined): number | undefined {
 }
 
 /** The rule that promises is the place: the reader believes it. */
-function broken(estate: Estate, { place, rule, flow }: Promised): Violation | undefined {
+function broken(estate: Estate, promised: Promised): Found | undefined {
+  const { place, rule, flow } = promised;
+  const own = rule.comment?.trim();
+  const [from, to] = [flow.from, flow.to].map((each) => placeInWords(estate, each));
   const closed = closedWay(estate, {
     flow,
     loss: `${ruleLine(rule)} of ${placeInWords(estate, place)} promises in vain`,
-    comment: rule.comment ?? "",
+    comment: own === undefined || own === "" ? `${from} asks ${to}` : own,
   });
-  return closed && { ...closed, position: rule.position };
+  if (!closed) return undefined;
+  const { position } = rule;
+  const challenge = challengeRules(estate).find((each) => each.rule === rule);
+  if (challenge) return { ...withoutRemedy(closed), position, ...acmeRuleFor(estate, challenge) };
+  const control = forbidding(estate, flow);
+  if (control === undefined) return { ...closed, position };
+  return { ...withoutRemedy(closed), position, ...withdrawn(estate, promised, control) };
+}
+
+function withoutRemedy({ remedy: _remedy, patch: _patch, instead: _instead, ...rest }: Found) {
+  return rest;
+}
+
+/** Of a rule that promises what a control forbids: without that address or port, or nothing of it. */
+function withdrawn(estate: Estate, { place, rule, flow }: Promised, control: string): Mending {
+  const { file, pointer } = rule.position;
+  const key = rule.type === "in" ? "source" : "dest";
+  const peer = addressAt(estate, flow.from === place ? flow.to : flow.from);
+  const peers = rule[key]?.split(",") ?? [];
+  const [first, ...ports] = rule.port?.split(",") ?? [];
+  const words = `${control} forbids what it promises`;
+  const without = (name: string, value: string, left: readonly string[]): Mending => ({
+    remedy: `Take ${value} out of its ${name}: ${words}.`,
+    patch: [{ file, op: "replace", path: `${pointer}/${name}`, value: left.join(",") }],
+  });
+  if (peers.length > 1)
+    return without(
+      key,
+      peer,
+      peers.filter((each) => each !== peer),
+    );
+  if (ports.length > 0) return without("port", first ?? "", ports);
+  return { remedy: `Remove the rule: ${words}.`, patch: [{ file, op: "remove", path: pointer }] };
 }

@@ -1,11 +1,9 @@
 import type { Estate, Firewall } from "../estate.ts";
 import { nodeOf } from "../proxmox/node.ts";
 import { spaceOf } from "../space/node-space.ts";
-import { openingsOf } from "../space/openings.ts";
-import { PacketSet } from "../space/packet-set.ts";
 import { guestById } from "./owners.ts";
 import type { Proof, Violation } from "./proof.ts";
-import { FAMILIES } from "./reach.ts";
+import { FAMILIES, firstPackets } from "./reach.ts";
 import { tooLong } from "./size.ts";
 import { placeInWords } from "./way.ts";
 
@@ -51,7 +49,7 @@ function leaving(estate: Estate, id: string): readonly Violation[] {
   const guest = guestById(estate, id);
   if (!pass || !guest) return [];
   const leaks = FAMILIES.flatMap((family) => {
-    const openings = new PacketSet(space.spaces[family], openingsOf(space.spaces[family]));
+    const openings = firstPackets(space.spaces[family]);
     return space
       .hopByDecider(pass, family)
       .filter(({ verdict, decider }) => verdict === "accept" && !["rule", "standing"].includes(decider.kind))

@@ -54,11 +54,11 @@ function isInternal({ dns }: Estate, { name }: DnsRecord): boolean {
 
 type Correction = Pick<Violation, "remedy" | "patch">;
 
-/** A public name leads to Nginx; what Nginx has no name for needs no record outside. */
+/** A public name leads to Nginx; an internal one, and what Nginx has no name for, needs no record outside. */
 function corrected(estate: Estate, record: DnsRecord): Correction {
   const { address } = guestOf(estate, "gateway");
   const isPublic = estate.publicNames.some(({ external }) => external === record.name);
-  if (!isPublic) return removed(estate, record);
+  if (!isPublic || isInternal(estate, record)) return removed(estate, record);
   const { file, pointer } = record.position;
   const patch: readonly PatchOperation[] = [
     { file, op: "replace", path: `${pointer}/ip_external`, value: address },

@@ -4,10 +4,11 @@ import { absolute } from "../zone.ts";
 import { hasValue, lengthOf, positionIn, scalarAt } from "./declaration.ts";
 import { unreachableServer } from "./name-server.ts";
 import { ownerOf } from "./owners.ts";
-import type { PatchOperation, Proof, Violation } from "./proof.ts";
+import { renamingOf } from "./renaming.ts";
+import type { Found, PatchOperation, Proof } from "./proof.ts";
 
 /** DNS-002: inside, each name that is used has a record, which is its guest's address; and who is told to ask can. */
-export function proveInternalNames(estate: Estate): Proof {
+export function proveInternalNames(estate: Estate): Proof<Found> {
   const { dns, routes } = estate;
   const records = [...dns.internal, ...dns.externalInside];
   return {
@@ -57,12 +58,14 @@ function ownersOf(estate: Estate): ReadonlyMap<string, Owner> {
   return owners;
 }
 
-function missing(estate: Estate): readonly Violation[] {
+function missing(estate: Estate): readonly Found[] {
   const names = new Set(estate.dns.internal.map(({ name }) => name));
   return [...needed(estate)]
     .filter(([name]) => !names.has(name))
     .map(([name, { title, address, position }]) => {
       const message = `${name} has no internal record: nobody inside finds ${title}, ${address}`;
+      const renaming = renamingOf(estate, name);
+      if (renaming) return { message, position, ...renaming };
       const patch = addedRecord(estate, name, address);
       const remedy = `Add a record of ${name} with the address ${address}.`;
       return { message, position, remedy, ...(patch && { patch: [patch] }) };
@@ -91,7 +94,7 @@ function addedRecord(estate: Estate, name: string, address: string): PatchOperat
   return { file, op: "add", path: `${zones}/-`, value: { zone_name: internalZone, records: [record] } };
 }
 
-function wrong(estate: Estate, record: DnsRecord): Violation | undefined {
+function wrong(estate: Estate, record: DnsRecord): Found | undefined {
   const { name, address, position } = record;
   const owner = ownersOf(estate).get(name);
   const { file, pointer } = position;

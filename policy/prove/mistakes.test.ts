@@ -72,8 +72,8 @@ function testsOf({ folder, findings: expected }: Mistake): void {
 
   for (const violation of violationsOf(prove(estate))) {
     const { id, message, patch } = violation;
-    if (!patch) continue;
     test(`${id} ${message}: its patch mends it, and nothing new appears`, () => {
+      assert.ok(patch, violation.unpatched);
       const after = find(loadEstate(folder, patchedTexts(textsOf(folder), patch))).map(sentenceOf);
       const before = new Set(find(estate).map(sentenceOf));
       assert.ok(!after.includes(sentenceOf(violation)), "it is still there");
@@ -84,8 +84,8 @@ function testsOf({ folder, findings: expected }: Mistake): void {
     });
   }
 
-  test("one patch mends all that any does", () => {
+  test("one patch mends all", () => {
     const after = loadEstate(folder, patchedTexts(textsOf(folder), mend(estate, prove)));
-    assert.ok(violationsOf(prove(after)).every(({ patch }) => !patch));
+    assert.deepEqual(violationsOf(prove(after)), []);
   });
 }

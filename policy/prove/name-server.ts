@@ -3,13 +3,13 @@ import type { Estate, Guest } from "../estate.ts";
 import { FILE_NAMES } from "../files.ts";
 import { describePosition } from "../position.ts";
 import { hasValue, positionIn } from "./declaration.ts";
-import type { Proof, Violation } from "./proof.ts";
+import type { Found, Proof } from "./proof.ts";
 import { closedWay, flowBetween, placeInWords } from "./way.ts";
 
 const TRANSPORTS = ["udp", "tcp"] as const;
 
 /** DNS-004: who is told to ask another server than the host asks it for internal names too. */
-export function proveNameServers(estate: Estate): Proof {
+export function proveNameServers(estate: Estate): Proof<Found> {
   const told = estate.guests.filter(({ nameservers }) => nameservers.length > 0);
   const silent = estate.guests.filter(({ nameservers }) => nameservers.length === 0);
   return {
@@ -22,7 +22,7 @@ export function proveNameServers(estate: Estate): Proof {
   };
 }
 
-function elsewhere(estate: Estate, guest: Guest): Violation | undefined {
+function elsewhere(estate: Estate, guest: Guest): Found | undefined {
   const asked = askedElsewhere(estate, guest);
   if (!asked) return undefined;
   const { servers, ...rest } = asked;
@@ -47,7 +47,7 @@ export function askedElsewhere(estate: Estate, guest: Guest) {
 }
 
 /** That the host has a name server, and that those reach it, over UDP and TCP, who are told to ask it (RFC 7766). */
-export function unreachableServer(estate: Estate): readonly Violation[] {
+export function unreachableServer(estate: Estate): readonly Found[] {
   if (!estate.dns.enabled) return [switchedOff(estate)];
   const clients = clientsOf(estate);
   return TRANSPORTS.flatMap((proto) => {
@@ -93,7 +93,7 @@ function listOf(guests: readonly Guest[]): string {
   return `${ids.join(", ")}${guests.length > ids.length ? ", ..." : ""}`;
 }
 
-function switchedOff(estate: Estate): Violation {
+function switchedOff(estate: Estate): Found {
   const file = FILE_NAMES.host;
   const path = "/dns_server/enabled";
   const isSet = hasValue(estate, file, path);

@@ -1,11 +1,11 @@
 import type { Estate, Rule } from "../estate.ts";
 import { describePosition } from "../position.ts";
 import { ruleLine } from "../rule-line.ts";
-import type { Proof, Violation } from "./proof.ts";
+import type { Found, Proof } from "./proof.ts";
 import { placeInWords } from "./way.ts";
 
 /** FW-004: each ACCEPT says whom it is for, for what, and why. Duplicates and the like are findings of the lint. */
-export function proveNarrow(estate: Estate): Proof {
+export function proveNarrow(estate: Estate): Proof<Found> {
   const sections = [{ id: "host", firewall: estate.host.firewall }, ...estate.guests];
   const accepts = sections.flatMap(({ id, firewall }) =>
     (firewall?.rules ?? [])
@@ -18,10 +18,14 @@ export function proveNarrow(estate: Estate): Proof {
     control: "FW-004",
     statement: "Each ACCEPT has a source or destination, a protocol, its port or ICMP type, and a comment.",
     space: `${accepts.length} ACCEPTs`,
-    violations: wide.slice(0, MOST_LISTED).map(({ id, rule }): Violation => {
-      const lacks = missingIn(rule).join(", no ");
-      const message = `"${ruleLine(rule)}" of ${placeInWords(estate, id)} has no ${lacks}`;
-      return { message, position: rule.position, remedy: REMEDY };
+    violations: wide.slice(0, MOST_LISTED).map(({ id, rule }): Found => {
+      const { position } = rule;
+      const lacks = missingIn(rule);
+      const message = `"${ruleLine(rule)}" of ${placeInWords(estate, id)} has no ${lacks.join(", no ")}`;
+      const decider = { kind: "rule", chain: "", position, text: ruleLine(rule) } as const;
+      // Why it is there its author alone can say.
+      const isClosable = lacks.some((each) => each !== "comment");
+      return { message, position, remedy: REMEDY, ...(isClosable && { decider }) };
     }),
     notes: unlisted
       ? [`${wide.length - MOST_LISTED} more like them, from ${describePosition(unlisted.rule.position)} on`]

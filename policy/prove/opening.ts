@@ -3,14 +3,10 @@ import type { Estate, Firewall, Rule } from "../estate.ts";
 import type { Decision, Flow } from "../flow.ts";
 import { describePosition } from "../position.ts";
 import { ruleLine } from "../rule-line.ts";
+import { parseIp } from "../ip.ts";
 import { hasValue } from "./declaration.ts";
-import type { PatchOperation } from "./proof.ts";
-
-/** What lets a flow through that the declaration stops. */
-export interface Opening {
-  readonly remedy: string;
-  readonly operations: readonly PatchOperation[];
-}
+import { ownerOf } from "./owners.ts";
+import type { Mending, PatchOperation } from "./proof.ts";
 
 /** How the rule that opens it is written. */
 export interface Wanted {
@@ -22,11 +18,20 @@ export interface Wanted {
 /** Host out, guest out, guest in, and a rule to pass at each. */
 const MOST_STEPS = 8;
 
+/** Whether rules that are there may be changed, or others are written beside them. */
+export type Means = "any" | "new rules";
+
 /**
- * The rules that let the flow through, tried on the model: a declared rule that comes too late is moved, else one is added
- * in front of what stops it. Undefined where no rule can: the gateway stops it, or a line of Proxmox's own.
+ * The rules that let the flow through, tried on the model: a declared rule that names another guest's end is corrected, one
+ * that comes too late is moved, else one is added in front of what stops it. Undefined where no rule can: the gateway stops
+ * it, or a line of Proxmox's own.
  */
-export function openingOf(estate: Estate, flow: Flow, wanted: Wanted): Opening | undefined {
+export function openingOf(
+  estate: Estate,
+  flow: Flow,
+  wanted: Wanted,
+  means: Means = "any",
+): Mending | undefined {
   let current: Estate = {
     ...estate,
     guests: estate.guests.filter(({ id }) => id === flow.from || id === flow.to),
@@ -36,9 +41,9 @@ export function openingOf(estate: Estate, flow: Flow, wanted: Wanted): Opening |
     const decision = decide(current, flow);
     if (decision.verdict === "accept") {
       const remedy = steps.map(({ words }) => words).join(" ");
-      return { remedy, operations: steps.map(({ operation }) => operation) };
+      return { remedy, patch: steps.map(({ operation }) => operation) };
     }
-    const step = stepFor(current, flow, decision, wanted);
+    const step = stepFor(current, decision, { flow, wanted, means, estate });
     if (!step) return undefined;
     steps.push(step);
     current = step.estate;
@@ -52,7 +57,16 @@ interface Step {
   readonly estate: Estate;
 }
 
-function stepFor(estate: Estate, flow: Flow, decision: Decision, wanted: Wanted): Step | undefined {
+interface Question {
+  readonly flow: Flow;
+  readonly wanted: Wanted;
+  readonly means: Means;
+  /** With all its guests, who own addresses. */
+  readonly estate: Estate;
+}
+
+function stepFor(estate: Estate, decision: Decision, question: Question): Step | undefined {
+  const { flow, wanted, means } = question;
   const side = sideOf(estate, flow, decision);
   const { decider } = decision;
   if (!side || (decider.kind !== "rule" && decider.kind !== "policy")) return undefined;
@@ -60,7 +74,36 @@ function stepFor(estate: Estate, flow: Flow, decision: Decision, wanted: Wanted)
   const stopper = describePosition(decider.position);
   const at = decider.kind === "rule" ? rules.findIndex((each) => isAt(each, stopper)) : rules.length;
   if (at < 0) return undefined;
-  return lateRule(flow, decision, side, at) ?? newRule(estate, flow, side, at, wanted);
+  const changed =
+    means === "any" ? (strayRule(question, decision, side) ?? lateRule(flow, decision, side, at)) : undefined;
+  return changed ?? newRule(estate, flow, side, at, wanted);
+}
+
+/** An ACCEPT that would let the flow through if it named the guest's own address at the guest's end. */
+function strayRule({ estate, flow }: Question, { hops }: Decision, side: Side): Step | undefined {
+  const { rules } = side.firewall;
+  const [end, own] = side.type === "in" ? (["dest", flow.dest] as const) : (["source", flow.source] as const);
+  const isStray = ({ type, action, enabled, [end]: named }: Rule) =>
+    type === side.type &&
+    action === "ACCEPT" &&
+    enabled &&
+    named !== undefined &&
+    parseIp(named) !== undefined &&
+    named !== own &&
+    ownerOf(estate, named) === undefined;
+  for (const [index, rule] of rules.entries()) {
+    if (!isStray(rule)) continue;
+    const changed = rules.with(index, { ...rule, [end]: own });
+    const hop = decide(side.withRules(changed), flow).hops[hops.length - 1];
+    if (hop?.decider.kind !== "rule" || hop.verdict !== "accept") continue;
+    const { file, pointer } = side;
+    return {
+      words: `Make the ${end} of ${ruleLine(rule)} of ${side.title} ${own}.`,
+      operation: { file, op: "replace", path: `${pointer}/${index}/${end}`, value: own },
+      estate: side.withRules(changed),
+    };
+  }
+  return undefined;
 }
 
 /** A firewall of the declaration and one direction of it. */

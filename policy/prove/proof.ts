@@ -1,5 +1,5 @@
 import type { Position } from "../estate.ts";
-import type { Flow } from "../flow.ts";
+import type { Decider, Flow } from "../flow.ts";
 
 /** One operation of a JSON Patch, RFC 6902, and the file it is for, relative to the declaration's folder. */
 export type PatchOperation = {
@@ -12,6 +12,12 @@ export type PatchOperation = {
   | { readonly op: "move"; readonly from: string }
 );
 
+/** What mends a violation: in words, and as operations to be applied in this order. */
+export interface Mending {
+  readonly remedy: string;
+  readonly patch: readonly PatchOperation[];
+}
+
 /** How a statement is broken, by the declaration alone. */
 export interface Violation {
   /** One sentence: who reaches what, or what leads where. */
@@ -21,12 +27,22 @@ export interface Violation {
   /** A packet that the model decides otherwise than the statement asks; absent where none is concerned. */
   readonly witness?: Flow;
   readonly remedy: string;
-  /** Applied in this order the violation is gone; absent where only a person can say what was meant. */
+  /** Applied in this order the violation is gone and no other one there; absent where there is no such patch. */
   readonly patch?: readonly PatchOperation[];
+  /** Why there is no patch. */
+  readonly unpatched?: string;
+}
+
+/** A violation of which no remedy was tried yet. */
+export interface Found extends Violation {
+  /** The line that lets in too much: what closes it is tried. */
+  readonly decider?: Decider;
+  /** To be tried where the patch breaks another control. */
+  readonly instead?: Mending;
 }
 
 /** What became of a control's statement, for every packet, name and route that the declaration can tell apart. */
-export interface Proof {
+export interface Proof<V extends Violation = Violation> {
   readonly control: string;
   /** What is decided here, where that is less than the control's own statement. */
   readonly statement: string;
@@ -35,7 +51,7 @@ export interface Proof {
   /** Why it could not be decided, so that no violation is no proof; absent where it was. */
   readonly undecided?: string;
   /** None: proved. */
-  readonly violations: readonly Violation[];
+  readonly violations: readonly V[];
   /** Facts beside it, e.g. what Proxmox opens and no file. */
   readonly notes: readonly string[];
 }

@@ -7,13 +7,13 @@ import { proveExternalNames, proveNoLeak } from "./external-names.ts";
 import { proveFiles } from "./files.ts";
 import { proveInternalNames } from "./internal-names.ts";
 import { proveNameServers } from "./name-server.ts";
-import type { Proof } from "./proof.ts";
+import type { Found, Proof } from "./proof.ts";
 import { provePublicWay } from "./public-way.ts";
 import { tooLong, undecidedProof } from "./size.ts";
 
 interface ServiceProof {
   readonly control: string;
-  readonly prove: (estate: Estate) => Proof;
+  readonly prove: (estate: Estate) => Proof<Found>;
   /** Single flows are asked, so that all rules are read. */
   readonly asksRules: boolean;
 }
@@ -36,7 +36,7 @@ const SERVICE_PROOFS: readonly ServiceProof[] = [
  * What the declaration says of its services, decided by single flows: that what has to work does. Pure. That Traefik and
  * Step-CA are reached at all stands in EDGE-005 and PKI-001, once, and not in RTE-001 and PKI-004 again.
  */
-export function proveServices(estate: Estate): readonly Proof[] {
+export function proveServices(estate: Estate): readonly Proof<Found>[] {
   const undecided = tooLong(estate);
   return SERVICE_PROOFS.map(({ control, prove, asksRules }) =>
     asksRules && undecided !== undefined ? undecidedProof(control, undecided) : prove(estate),

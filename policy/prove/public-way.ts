@@ -1,9 +1,9 @@
 import { type Estate, guestOf } from "../estate.ts";
-import type { Proof } from "./proof.ts";
+import type { Found, Proof } from "./proof.ts";
 import { closedWay, flowBetween, type Way } from "./way.ts";
 
 /** EDGE-005: a request for a public name finds its way from the internet to Nginx, and from Nginx to Traefik. */
-export function provePublicWay(estate: Estate): Proof {
+export function provePublicWay(estate: Estate): Proof<Found> {
   const ways = waysOf(estate);
   return {
     control: "EDGE-005",

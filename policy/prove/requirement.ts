@@ -1,8 +1,10 @@
 import { type Estate, guestOf } from "../estate.ts";
-import type { Decider, Place } from "../flow.ts";
+import type { Decider, Flow, Place } from "../flow.ts";
 import { parseIp } from "../ip.ts";
 import { FLAG, TCP, UDP } from "../packet.ts";
 import { places } from "../place.ts";
+import { nodeOf } from "../proxmox/node.ts";
+import { spaceOf } from "../space/node-space.ts";
 import { PacketSet } from "../space/packet-set.ts";
 import type { PacketSpace } from "../space/packet-space.ts";
 import { single } from "../space/spans.ts";
@@ -122,14 +124,33 @@ export function countPairs(estate: Estate, { destinations, senders = "all" }: Re
   return destinations(estate).length * (senders === "wan" ? 1 : places(estate).length - 1);
 }
 
-/** The two ports at the gateway's address that are to answer. */
-export function webOf(space: PacketSpace, address: string): PacketSet {
+/**
+ * The first control that a rule breaks which lets this flow of IPv4 through; undefined where each permits it. Of other
+ * packets that the rule would let through it says nothing.
+ */
+export function forbidding(estate: Estate, { from, to, proto, dport }: Flow): string | undefined {
+  const space = spaceOf(nodeOf(estate)).spaces[4];
+  const ports = dport === undefined ? {} : { ports: [single(dport)] };
+  const set = PacketSet.where(space, { protos: [single(proto === "udp" ? UDP : TCP)], ...ports });
+  const { position } = estate.host;
+  const reach: Reach = { from, to, family: 4, decider: { kind: "rule", chain: "", position, text: "" }, set };
+  const broken = REQUIREMENTS.find(
+    (requirement) =>
+      (requirement.senders !== "wan" || from === "wan") &&
+      !set.subtract(permitted(estate, requirement, reach)).isEmpty &&
+      requirement.destinations(estate).includes(to),
+  );
+  return broken?.control;
+}
+
+/** The ports at the gateway's address that are to answer. */
+export function webOf(space: PacketSpace, address: string, ports: readonly number[]): PacketSet {
   const ip = parseIp(address);
   const dests = ip ? [{ family: ip.family, first: ip.value, last: ip.value }] : [];
   const flags = [single(FLAG.SYN)];
   return PacketSet.where(space, {
     protos: [single(TCP)],
-    ports: WEB_PORTS.map(single),
+    ports: ports.map(single),
     flags,
     dests,
     foreignMac: false,

@@ -3,7 +3,7 @@ import type { Estate, Position } from "../estate.ts";
 import type { Decision, Flow, Place } from "../flow.ts";
 import { addressAt, guestById } from "./owners.ts";
 import { openingOf, type Wanted } from "./opening.ts";
-import type { Violation } from "./proof.ts";
+import type { Found } from "./proof.ts";
 
 /** The first packet of a connection between two places, each under its own address. */
 export function flowBetween(
@@ -23,23 +23,36 @@ export interface Way extends Wanted {
 }
 
 /** That the declaration stops it; undefined where it is open. */
-export function closedWay(estate: Estate, way: Way): Violation | undefined {
+export function closedWay(estate: Estate, way: Way): Found | undefined {
   const { flow } = way;
   const decision = decide(estate, flow);
   return decision.verdict === "accept" ? undefined : closedBy(estate, decision, way);
 }
 
-function closedBy(estate: Estate, decision: Decision, { flow, loss, ...wanted }: Way): Violation {
-  const opening = openingOf(estate, flow, wanted);
+function closedBy(estate: Estate, decision: Decision, { flow, loss, ...wanted }: Way): Found {
   const port = flow.dport === undefined ? "" : ` ${flow.dport}`;
   const way = `${placeInWords(estate, flow.from)} does not reach ${placeInWords(estate, flow.to)} on ${flow.proto}${port}`;
   return {
     message: `${way}, so ${loss}: ${stopperInWords(decision)}`,
     position: positionOf(estate, decision),
     witness: flow,
-    remedy: opening?.remedy ?? "No rule can open it: change what stops it.",
-    ...(opening && { patch: opening.operations }),
+    ...opened(estate, flow, wanted),
   };
+}
+
+const CLOSED = "No rule can open it: change what stops it.";
+
+/** What lets the flow through; and what does by new rules alone, where the first changes others. */
+export function opened(
+  estate: Estate,
+  flow: Flow,
+  wanted: Wanted,
+): Pick<Found, "remedy" | "patch" | "instead"> {
+  const opening = openingOf(estate, flow, wanted);
+  if (!opening) return { remedy: CLOSED };
+  const isNew = opening.patch.every(({ op }) => op === "add");
+  const instead = isNew ? undefined : openingOf(estate, flow, wanted, "new rules");
+  return { ...opening, ...(instead && { instead }) };
 }
 
 /** What stopped the packet, and where on its way. */

@@ -1,4 +1,5 @@
 import type { Position } from "../estate.ts";
+import { REDACTED, redactWords } from "../secret.ts";
 import type { IgnoredLine } from "./file.ts";
 
 /** A line that says something, or tries to: neither blank nor a comment. */
@@ -42,9 +43,26 @@ export function lowerCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-/** A line that Proxmox leaves without effect; what it says may be megabytes, so it is cut. */
+/**
+ * A line that Proxmox leaves without effect, or its reason, may quote a secret in any form: both are redacted. What it says may be
+ * megabytes, so it is cut.
+ */
 export function ignoredLine(text: string, reason: string, position: Position): IgnoredLine {
-  return { text: shorten(text, 200), reason: shorten(reason, 400), position };
+  const { text: said, hidden } = redactWords(text);
+  const why = hidden.reduce((words, value) => replaceAnyCase(words, value), redactWords(reason).text);
+  return { text: shorten(said, 200), reason: shorten(why, 400), position };
+}
+
+/** A reason may quote a word in lower case. */
+function replaceAnyCase(text: string, value: string): string {
+  const parts: string[] = [];
+  const [within, sought] = [lowerCase(text), lowerCase(value)];
+  let end = 0;
+  for (let at = within.indexOf(sought); at >= 0; at = within.indexOf(sought, end)) {
+    parts.push(text.slice(end, at), REDACTED);
+    end = at + sought.length;
+  }
+  return [...parts, text.slice(end)].join("");
 }
 
 function shorten(text: string, most: number): string {

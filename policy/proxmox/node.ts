@@ -2,6 +2,7 @@ import { type Estate, type Firewall, type Guest, type Position, tapOf } from "..
 import { readRule } from "../rule.ts";
 import { ruleLine } from "../rule-line.ts";
 import { emptyFile, type FirewallFile, type IgnoredLine, NO_DEFINITIONS, type Option } from "./file.ts";
+import { ignoredLine } from "./line.ts";
 
 /** A guest's network interface, from its hardware configuration. */
 export interface Nic {
@@ -110,8 +111,7 @@ function fileOf(kind: "cluster" | "guest", firewall: Firewall): FirewallFile {
   const ignored: IgnoredLine[] = [];
   const rules = firewall.rules.filter((rule) => {
     const { errors } = readRule(rule, { place: kind, dc: NO_DEFINITIONS });
-    if (errors.length > 0)
-      ignored.push({ text: ruleLine(rule), reason: errors.join("; "), position: rule.position });
+    if (errors.length > 0) ignored.push(ignoredLine(ruleLine(rule), errors.join("; "), rule.position));
     return errors.length === 0;
   });
   return {

@@ -6,6 +6,7 @@ import { type Model, modelOf } from "../model.ts";
 import type { Pass } from "../passes.ts";
 import type { Node } from "../proxmox/node.ts";
 import { type Diagram, NONE } from "./diagram.ts";
+import { type Course, coursesOf } from "./courses.ts";
 import { type Decided, gather, HopSets } from "./hop-sets.ts";
 import { PacketSet } from "./packet-set.ts";
 import { PacketSpace } from "./packet-space.ts";
@@ -64,6 +65,13 @@ export class NodeSpace {
         .map(({ ruling, set }) => this.#decided(pass, family, ruling, set))
         .filter(({ set }) => !set.isEmpty);
     });
+  }
+
+  /** A set's packets by what decides them at every hop (`courses.ts`); undefined where these are too many to tell. */
+  courses(from: Place, to: Place, of: PacketSet): readonly Course[] | undefined {
+    const { family } = of.space;
+    const own = of.space === this.spaces[family] ? of : of.adoptedBy(this.spaces[family]);
+    return coursesOf(own.space, this.#way(from, to, family), this.passes(from, to), own.diagram);
   }
 
   /**

@@ -41,11 +41,12 @@ export class Way {
       marked === NONE ? NONE : store.intersect(marked, seen(true)),
     );
     const isNeeded = this.#passes.indexOf(pass) < this.#lastThatAsks;
-    return {
-      set,
-      marked: isNeeded ? this.#marked(coming, pass) : NONE,
-      isTracked: coming.isTracked || pass.hook !== "GATEWAY",
-    };
+    return this.after(coming, pass, set, isNeeded ? this.#marked(coming, pass) : NONE);
+  }
+
+  /** Some of those that the hop lets through, as they come to the next. */
+  after({ isTracked }: Coming, { hook }: Pass, set: Diagram, marked: Diagram): Coming {
+    return { set, marked, isTracked: isTracked || hook !== "GATEWAY" };
   }
 
   decide(coming: Coming, pass: Pass): readonly Decided[] {
