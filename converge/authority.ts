@@ -4,7 +4,7 @@ import { folderOf, KEYS } from "./layout.ts";
 import type { Resource } from "./resource.ts";
 
 /** Stands in ca.json for the provisioner's public key, a JSON object, until the lab has made it. */
-const PROVISIONER_KEY = "the provisioner's public key";
+export const PROVISIONER_KEY = "the provisioner's public key";
 
 /** Name of the JWK provisioner that issues the backends' own certificates. */
 export const BACKEND_PROVISIONER = "backends";
@@ -16,21 +16,36 @@ export const BACKEND_PROVISIONER = "backends";
 export function authorityFiles(estate: Estate): Resource[] {
   const folder = folderOf(guestOf(estate, "ca").id);
   const path = `${folder}/ca.json`;
-  const content = `${JSON.stringify(config(estate, folder), null, 2)}\n`;
+  const backends = { type: "JWK", name: BACKEND_PROVISIONER, key: PROVISIONER_KEY };
+  const content = `${JSON.stringify(caConfig(estate, pathsIn(folder), [backends]), null, 2)}\n`;
   const insert = { word: JSON.stringify(PROVISIONER_KEY), path: KEYS.provisionerPublic };
   return [{ kind: "file", key: `file ${path}`, path, content, insert }];
 }
 
-function config(estate: Estate, folder: string): unknown {
+/** Where Step-CA's files lie, as it names them. */
+export interface CaPaths {
+  readonly root: string;
+  readonly intermediate: string;
+  readonly key: string;
+  readonly database: string;
+}
+
+function pathsIn(folder: string): CaPaths {
+  const { root, intermediate, intermediateKey: key } = KEYS;
+  return { root, intermediate, key, database: `${folder}/db` };
+}
+
+/** `provisioners` come behind the ACME one. */
+export function caConfig(estate: Estate, paths: CaPaths, provisioners: readonly unknown[]): unknown {
   const { ca } = estate;
   return {
-    root: KEYS.root,
-    crt: KEYS.intermediate,
-    key: KEYS.intermediateKey,
+    root: paths.root,
+    crt: paths.intermediate,
+    key: paths.key,
     address: `${guestOf(estate, "ca").address}:${ca.port}`,
     dnsNames: [ca.dnsName],
     logger: { format: "json" },
-    db: { type: "badgerv2", dataSource: `${folder}/db`, badgerFileLoadingMode: "FileIO" },
+    db: { type: "badgerv2", dataSource: paths.database, badgerFileLoadingMode: "FileIO" },
     authority: {
       policy: {
         x509: {
@@ -49,7 +64,7 @@ function config(estate: Estate, folder: string): unknown {
           requireEAB: false,
           claims: { minTLSCertDuration: "5m", defaultTLSCertDuration: "24h", maxTLSCertDuration: "24h" },
         },
-        { type: "JWK", name: BACKEND_PROVISIONER, key: PROVISIONER_KEY },
+        ...provisioners,
       ],
     },
     tls: { minVersion: 1.2, maxVersion: 1.3 },

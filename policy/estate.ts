@@ -1,3 +1,5 @@
+import type { Operator } from "./operator/operator.ts";
+
 /** Where a value stands in the declaration: file relative to the estate's folder, line and column from 1. */
 export interface Position {
   readonly file: string;
@@ -147,6 +149,8 @@ export interface Estate {
   readonly folder: string;
   readonly generation: "older" | "newer";
   readonly files: readonly SourceFile[];
+  /** The servers' own files, where the checkout carries any. */
+  readonly operator?: Operator;
   /** Where a secret stood, as `readEstate` tells it; the pointer's last segment names its key. */
   readonly secrets?: readonly Position[];
   readonly host: Host;
