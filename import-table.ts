@@ -54,6 +54,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   components: { from: {}, packages: ["node:"] },
   converge: { from: { policy: "all" } },
   "converge/apply.ts": { from: { policy: "all", lab: "all", components: "all" } },
+  "converge/apply-services.ts": { from: { policy: "all", lab: "all" } },
   probes: { from: { lab: "all", policy: "types" } },
   audit: { from: { policy: "all", probes: "schemas", "probes/flow-key.ts": "all" } },
   mutation: { from: { policy: "all", converge: "all", lab: "all", audit: "all" } },

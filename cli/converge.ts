@@ -67,7 +67,7 @@ async function wholeLab(name: string): Promise<Lab | undefined> {
   return undefined;
 }
 
-const MARK = { create: "+", replace: "~", remove: "-" } as const;
+const MARK = { create: "+", replace: "~", reload: "^", remove: "-" } as const;
 
 function tell({ action, resource, why }: Step, durationMs: number): void {
   const reason = action === "create" ? "" : `  ${why}`;

@@ -86,7 +86,9 @@ function longTexts(resource: Resource): Record<string, Abbreviated> {
     case "links":
     case "copy":
     case "keys":
+    case "edge-certificate":
     case "certificate":
+    case "acme-store":
     case "service":
       return {};
   }

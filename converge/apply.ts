@@ -3,14 +3,13 @@ import { locateComponents } from "../components/components.ts";
 import { debianVersions } from "../components/debian.ts";
 import type { Component } from "../components/store.ts";
 import { HarnessError } from "../errors.ts";
-import { answersSoa, exchangeHttp } from "../lab/exchange.ts";
 import {
   copyIntoLab,
   labFileExists,
-  lastLines,
   missingLabFile,
   readLabFile,
   removeLabFile,
+  replaceLabFile,
   writeLabFile,
 } from "../lab/files.ts";
 import { LAB_ROOT, type Lab } from "../lab/lab.ts";
@@ -22,15 +21,14 @@ import {
   namespaceExists,
   removeNamespaces,
   runBatches,
-  tcpListeners,
   writeSysctls,
 } from "../lab/network.ts";
-import { type Daemon, endDaemon, isRunning, startDaemon } from "../lab/process.ts";
-import { awaitReady, BOUND } from "../lab/waits.ts";
-import { createKeys, ecKeys, keyPaths, toPem } from "./keys.ts";
+import { type Daemon, endDaemon, isRunning } from "../lab/process.ts";
+import { heldElsewhere, prunedStore } from "./acme-store.ts";
+import { applyServices, type Programs } from "./apply-services.ts";
+import { createEdgeCertificate, createKeys, keyPaths } from "./keys.ts";
 import { digestOf, type LiveResource } from "./plan.ts";
-import type { CertificateSpec, Plan, Readiness, Resource, Step } from "./resource.ts";
-import { orderOf } from "./token.ts";
+import type { EdgeCertificateSpec, Plan, Resource, Step } from "./resource.ts";
 
 type Of<K extends Resource["kind"]> = Extract<Resource, { kind: K }>;
 
@@ -44,8 +42,7 @@ interface Applied {
   readonly saved?: string;
 }
 
-/** Paths of what `{traefik}`, `{step-ca}`, `{node}` and `{identity-server}` stand for in a service's argv. */
-export type Programs = Readonly<Record<string, string>>;
+export type { Programs };
 
 /** Paths of the programs that a lab's services run, from the components' own. */
 export function programsOf(components: readonly Pick<Component, "name" | "path">[]): Programs {
@@ -113,8 +110,13 @@ async function driftOf(lab: Lab, applied: Applied): Promise<string | undefined> 
       return missingLabFile(lab, [resource.to]);
     case "keys":
       return missingLabFile(lab, keyPaths(resource.spec));
+    case "edge-certificate":
     case "certificate":
       return missingLabFile(lab, [resource.spec.certPath, resource.spec.keyPath]);
+    case "acme-store": {
+      const other = heldElsewhere(resource, readLabFile(lab, resource.path) ?? "{}");
+      return other && `it holds a certificate for ${other}`;
+    }
     case "service":
       return applied.daemon && isRunning(lab, applied.daemon) ? undefined : "the process is gone";
   }
@@ -144,12 +146,16 @@ export async function apply(
     await stopServices(lab, plan, state);
     await removeOthers(lab, plan, state, onStep);
     await applyNamespaces(lab, of("namespace"), done);
-    await Promise.all([
-      applyFirewall(lab, of("firewall"), done),
-      applyFiles(lab, [...of("copy"), ...of("keys"), ...of("file")], done),
-    ]);
+    const services = of("service");
+    const watched = new Set(services.flatMap(({ resource }) => watchedBy(resource)));
+    const [late, files] = partition(of("file"), ({ resource }) => watched.has(resource.key));
+    const made = [...of("copy"), ...of("keys"), ...of("edge-certificate"), ...of("acme-store"), ...files];
+    await Promise.all([applyFirewall(lab, of("firewall"), done), applyFiles(lab, made, done)]);
     await applyLinks(lab, of("links"), done);
-    await applyServices(lab, [...of("certificate"), ...of("service")], programs, done);
+    const daemonOf = ({ key }: Resource) => state.get(key)?.daemon;
+    const write = (file: Of<"file">) => replaceLabFile(lab, file.path, expand(lab, file));
+    const acts = { programs, daemonOf, write, done };
+    await applyServices(lab, [...late, ...of("certificate"), ...services], acts);
   } catch (cause) {
     throw stands(lab) ? cause : gone(lab, cause);
   } finally {
@@ -169,8 +175,18 @@ function gone({ name }: Lab, cause: unknown): HarnessError {
 
 type Done = (step: Step, sinceMs: number, more?: Partial<Applied>) => void;
 
+/** What a server watches is written in its turn: earlier it would order what Step-CA and the DNS do not know yet. */
+function watchedBy({ reload }: Of<"service">): readonly string[] {
+  return reload && reload.signal === undefined ? reload.reads : [];
+}
+
+function partition<T>(all: readonly T[], is: (each: T) => boolean): readonly [T[], T[]] {
+  return [all.filter(is), all.filter((each) => !is(each))];
+}
+
 async function stopServices(lab: Lab, plan: Plan, state: Map<string, Applied>): Promise<void> {
-  const daemons = plan.flatMap(({ resource }) => state.get(resource.key)?.daemon ?? []);
+  const ended = plan.filter(({ action }) => action !== "reload");
+  const daemons = ended.flatMap(({ resource }) => state.get(resource.key)?.daemon ?? []);
   await Promise.all(daemons.map((daemon) => endDaemon(lab, daemon)));
 }
 
@@ -199,7 +215,9 @@ async function removeOthers(
 function pathsOf(resource: Resource): readonly string[] {
   if (resource.kind === "file") return [resource.path];
   if (resource.kind === "copy") return [resource.to];
-  return resource.kind === "certificate" ? [resource.spec.certPath, resource.spec.keyPath] : [];
+  return resource.kind === "certificate" || resource.kind === "edge-certificate"
+    ? [resource.spec.certPath, resource.spec.keyPath]
+    : [];
 }
 
 async function applyNamespaces(
@@ -231,12 +249,10 @@ async function applyFirewall(
   }
 }
 
+type Written = Of<"copy"> | Of<"keys"> | Of<"edge-certificate"> | Of<"acme-store"> | Of<"file">;
+
 /* In their order: a file may hold what a key's file says. */
-async function applyFiles(
-  lab: Lab,
-  steps: (Step & { resource: Of<"copy"> | Of<"keys"> | Of<"file"> })[],
-  done: Done,
-): Promise<void> {
+async function applyFiles(lab: Lab, steps: (Step & { resource: Written })[], done: Done): Promise<void> {
   for (const step of steps) {
     const since = performance.now();
     await writeResource(lab, step.resource);
@@ -244,7 +260,7 @@ async function applyFiles(
   }
 }
 
-async function writeResource(lab: Lab, resource: Of<"copy"> | Of<"keys"> | Of<"file">): Promise<void> {
+async function writeResource(lab: Lab, resource: Written): Promise<void> {
   switch (resource.kind) {
     case "copy":
       return copyIntoLab(lab, resource.from, resource.to);
@@ -253,8 +269,23 @@ async function writeResource(lab: Lab, resource: Of<"copy"> | Of<"keys"> | Of<"f
     case "keys": {
       const made = await createKeys(resource.spec, new Date());
       for (const { path, content, mode } of made) writeLabFile(lab, path, content, mode);
+      return;
+    }
+    case "edge-certificate":
+      return certifyEdge(lab, resource.spec);
+    case "acme-store": {
+      const pruned = prunedStore(resource, readLabFile(lab, resource.path) ?? "{}");
+      if (pruned !== undefined) writeLabFile(lab, resource.path, pruned, 0o600);
     }
   }
+}
+
+function certifyEdge(lab: Lab, spec: EdgeCertificateSpec): void {
+  const read = (path: string) => readLabFile(lab, path);
+  const own = read(spec.keyPath);
+  const keys = { root: read(spec.rootPath) ?? "", rootKey: read(spec.rootKeyPath) ?? "" };
+  const made = createEdgeCertificate(spec, own === undefined ? keys : { ...keys, own }, new Date());
+  for (const { path, content, mode } of made) writeLabFile(lab, path, content, mode);
 }
 
 async function applyLinks(lab: Lab, steps: (Step & { resource: Of<"links"> })[], done: Done): Promise<void> {
@@ -265,123 +296,6 @@ async function applyLinks(lab: Lab, steps: (Step & { resource: Of<"links"> })[],
     steps.flatMap(({ resource }) => resource.create),
   );
   for (const step of steps) done(step, since);
-}
-
-/** Starts each as soon as what it reads and what it comes after is done. */
-async function applyServices(
-  lab: Lab,
-  steps: (Step & { resource: Of<"certificate"> | Of<"service"> })[],
-  programs: Programs,
-  done: Done,
-): Promise<void> {
-  const byKey = new Map(steps.map((step) => [step.resource.key, step]));
-  const started = new Map<string, Promise<void>>();
-  const start = (key: string): Promise<void> => {
-    const step = byKey.get(key);
-    if (!step) return Promise.resolve();
-    const running = started.get(key) ?? perform(step);
-    started.set(key, running);
-    return running;
-  };
-  const perform = async (step: Step & { resource: Of<"certificate"> | Of<"service"> }) => {
-    const { resource } = step;
-    const before = resource.kind === "service" ? [...resource.reads, ...resource.after] : ["service step-ca"];
-    await Promise.all(before.map(start));
-    const since = performance.now();
-    if (resource.kind === "certificate") {
-      await issue(lab, resource.spec);
-      done(step, since);
-    } else {
-      const daemon = await startService(lab, resource, programs);
-      done(step, since, { daemon });
-    }
-  };
-  const results = await Promise.allSettled(steps.map(({ resource }) => start(resource.key)));
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed) throw failed.reason;
-}
-
-async function startService(lab: Lab, service: Of<"service">, programs: Programs): Promise<Daemon> {
-  const argv = service.argv.map((word) =>
-    word.replace(/^\{(.+)\}$/, (_all, name: string) => programs[name] ?? name),
-  );
-  const { namespace, log, resolvConf } = service;
-  writeLabFile(lab, log, readLabFile(lab, log) ?? "");
-  const daemon = await startDaemon(lab, namespace, argv, { log, resolvConf });
-  const words = () =>
-    `${isRunning(lab, daemon) ? "it runs, and says" : "it ended, and said"}: ${lastLines(lab, log)}`;
-  const bound = service.ready.kind === "certificates" ? BOUND.certificatesMs : BOUND.serverReadyMs;
-  const look = async () => {
-    if (!isRunning(lab, daemon)) return "ended" as const;
-    return (await isReady(lab, namespace, service.ready)) ? ("ready" as const) : undefined;
-  };
-  try {
-    const seen = await awaitReady(service.name, "to be ready", look, bound, words);
-    if (seen === "ready") return daemon;
-    throw new HarnessError("not-ready", { subject: service.name, expected: "to be ready", actual: words() });
-  } catch (fault) {
-    // Nobody remembers it, and the next one finds its ports taken. In a lab that is gone there is none to end.
-    await endDaemon(lab, daemon).catch(() => {});
-    throw fault;
-  }
-}
-
-async function isReady(lab: Lab, namespace: string, ready: Readiness): Promise<boolean> {
-  switch (ready.kind) {
-    case "tcp":
-      return ready.listeners.every((listener) => {
-        const [endpoint = "", place = namespace] = listener.split("@");
-        return tcpListeners(lab, place).has(endpoint);
-      });
-    case "dns":
-      return answersSoa(lab, namespace, ready.server, ready.name, DNS_LOOK_MS);
-    case "ca": {
-      if (!tcpListeners(lab, namespace).has(`${ready.address}:${ready.port}`)) return false;
-      const tls = { servername: ready.name, roots: readLabFile(lab, ready.root) ?? "" };
-      const { address, port } = ready;
-      const health = exchangeHttp(lab, namespace, { address, port, path: "/health", tls }, BOUND.exchangeMs);
-      return health.then(
-        ({ status }) => status === 200,
-        () => false,
-      );
-    }
-    case "certificates":
-      return holdsCertificates(lab, namespace, ready.api, ready.names);
-  }
-}
-
-/** One look; a query that is lost while the server starts is asked again. */
-const DNS_LOOK_MS = 50;
-
-async function holdsCertificates(
-  lab: Lab,
-  namespace: string,
-  api: number,
-  names: readonly string[],
-): Promise<boolean> {
-  const listens = tcpListeners(lab, namespace);
-  if (!listens.has(`127.0.0.1:${api}`)) return false;
-  const asked = { address: "127.0.0.1", port: api, path: "/api/certificates?per_page=1000" };
-  const answer = await exchangeHttp(lab, namespace, asked, BOUND.exchangeMs).catch(() => undefined);
-  if (answer?.status !== 200) return false;
-  const held = (JSON.parse(answer.body) as { sans?: string[] }[]).flatMap(({ sans }) => sans ?? []);
-  return names.every((name) => held.includes(name));
-}
-
-/** Asks Step-CA for a backend's certificate, from inside the CA's own guest: no firewall rule is needed for that. */
-async function issue(lab: Lab, spec: CertificateSpec): Promise<void> {
-  const keys = ecKeys();
-  const order = orderOf(spec, keys, readLabFile(lab, spec.provisionerKeyPath) ?? "", new Date());
-  const tls = { servername: spec.caName, roots: readLabFile(lab, spec.rootPath) ?? "" };
-  const answer = await exchangeHttp(lab, spec.caNamespace, { ...order, tls }, BOUND.exchangeMs);
-  if (answer.status !== 201) {
-    const actual = `status ${answer.status}: ${answer.body.slice(0, 300)}`;
-    const subject = `certificate for ${spec.name}`;
-    throw new HarnessError("not-ready", { subject, expected: "201 from Step-CA", actual });
-  }
-  const { crt, ca } = JSON.parse(answer.body) as { crt: string; ca: string };
-  writeLabFile(lab, spec.certPath, crt + ca);
-  writeLabFile(lab, spec.keyPath, toPem(keys), 0o600);
 }
 
 /** The file's whole text: its one word that only the lab knows (a key it made) in its place. */

@@ -8,9 +8,9 @@ import { edgeFiles } from "./edge.ts";
 import { compileFirewall } from "./firewall.ts";
 import { folderOf, KEYS, PUBLIC_DNS_ADDRESS, RECEIPTS_FILE, RUN, TRAEFIK_API_PORT } from "./layout.ts";
 import { fabricLinks, guestLinks } from "./links.ts";
-import { ACME_EMAIL, meshFiles } from "./mesh.ts";
+import { ACME_EMAIL, meshFiles, RESOLVER, routeLines } from "./mesh.ts";
 import { digestOf } from "./plan.ts";
-import type { Resource } from "./resource.ts";
+import type { Reload, Resource } from "./resource.ts";
 
 type Service = Extract<Resource, { kind: "service" }>;
 
@@ -24,6 +24,8 @@ export function desired(estate: Estate): Resource[] {
     ...estate.guests.map((guest) => guestLinks(estate, guest)),
     NAMED,
     keys(estate),
+    edgeCertificate(estate),
+    acmeStore(estate),
     ...resolvConfs(estate),
     ...dnsFiles(estate),
     ...authorityFiles(estate),
@@ -74,18 +76,33 @@ function namespaces(estate: Estate, fabric: string): Resource[] {
 }
 
 function keys(estate: Estate): Resource {
-  const mesh = folderOf(guestOf(estate, "mesh").id);
-  const publicNames = estate.publicNames.map(({ external }) => external);
   const caName = estate.ca.dnsName;
-  const spec = {
-    folder: KEYS.folder,
-    caName,
-    publicNames,
-    acmeStore: `${mesh}/acme.json`,
-    acmeEmail: ACME_EMAIL,
-  };
+  const spec = { folder: KEYS.folder, caName, acmeStore: acmePath(estate), acmeEmail: ACME_EMAIL };
   return { kind: "keys", key: "keys", spec };
 }
+
+function acmePath(estate: Estate): string {
+  return `${folderOf(guestOf(estate, "mesh").id)}/acme.json`;
+}
+
+function edgeCertificate(estate: Estate): Resource {
+  const spec = {
+    names: estate.publicNames.map(({ external }) => external),
+    certPath: KEYS.edgeChain,
+    keyPath: KEYS.edgeKey,
+    rootPath: KEYS.publicRoot,
+    rootKeyPath: KEYS.publicRootKey,
+  };
+  return { kind: "edge-certificate", key: EDGE_CERTIFICATE, spec };
+}
+
+function acmeStore(estate: Estate): Resource {
+  const names = estate.routes.map(({ hostname }) => hostname);
+  return { kind: "acme-store", key: ACME_STORE, path: acmePath(estate), resolver: RESOLVER, names };
+}
+
+const EDGE_CERTIFICATE = "edge certificate";
+const ACME_STORE = "acme store";
 
 function resolvConfs(estate: Estate): Resource[] {
   const node = estate.dns.enabled ? [estate.host.address] : [];
@@ -129,7 +146,8 @@ function nodeDns(estate: Estate): Service {
   );
   return {
     ...service("dns", "host", [NAMED.to, "-g", "-c", `${folder}/named.conf`]),
-    reads: [NAMED.key, `file ${folder}/named.conf`, ...zones],
+    reads: [NAMED.key],
+    reload: namedReload(folder, "dns", [`file ${folder}/named.conf`, ...zones]),
     ready: { kind: "dns", server: estate.host.address, name: estate.dns.externalZone },
   };
 }
@@ -138,12 +156,19 @@ function publicDns(estate: Estate): Service {
   const folder = folderOf("internet");
   return {
     ...service("public-dns", "internet", [NAMED.to, "-g", "-c", `${folder}/named.conf`]),
-    reads: [
-      NAMED.key,
-      ...["named.conf", "external.zone", "upstream.zone"].map((name) => `file ${folder}/${name}`),
-    ],
+    reads: [NAMED.key],
+    reload: namedReload(
+      folder,
+      "public-dns",
+      ["named.conf", "external.zone", "upstream.zone"].map((name) => `file ${folder}/${name}`),
+    ),
     ready: { kind: "dns", server: PUBLIC_DNS_ADDRESS, name: estate.dns.externalZone },
   };
+}
+
+/** It says `running` at the end of each reading of its configuration and zones. */
+function namedReload(folder: string, name: string, reads: readonly string[]): Reload {
+  return { reads, signal: "HUP", said: { log: `${folder}/${name}.log`, line: " running$" } };
 }
 
 function authority(estate: Estate): Service {
@@ -152,32 +177,47 @@ function authority(estate: Estate): Service {
   return {
     ...service("step-ca", id, ["{step-ca}", path]),
     resolvConf: `${folderOf(id)}/resolv.conf`,
-    reads: ["keys", `file ${path}`, `file ${folderOf(id)}/resolv.conf`],
+    reads: ["keys", `file ${folderOf(id)}/resolv.conf`],
+    reload: {
+      reads: [`file ${path}`],
+      signal: "HUP",
+      said: { log: `${folderOf(id)}/step-ca.log`, line: " Serving HTTPS on " },
+    },
     ready: { kind: "ca", address, port: estate.ca.port, name: estate.ca.dnsName, root: KEYS.root },
   };
 }
 
-/** Only after the CA and the DNS: Traefik does not repeat an order that failed. */
+/**
+ * Only after the CA and the DNS: Traefik does not repeat an order that failed. It watches its dynamic file; a name that it
+ * is to forget needs another process.
+ */
 function mesh(estate: Estate, dnsKeys: readonly string[]): Service {
   const { id } = guestOf(estate, "mesh");
   const folder = folderOf(id);
-  const files = [`${folder}/traefik.yml`, `${folder}/dynamic/estate.yml`, `${folder}/resolv.conf`];
+  const files = [`${folder}/traefik.yml`, `${folder}/resolv.conf`];
   const names = estate.routes.map((route) => route.hostname);
   return {
     ...service("traefik", id, ["{traefik}", `--configFile=${folder}/traefik.yml`]),
     resolvConf: `${folder}/resolv.conf`,
-    reads: ["keys", ...files.map((path) => `file ${path}`)],
+    reads: ["keys", ACME_STORE, ...files.map((path) => `file ${path}`)],
+    reload: { reads: [`file ${folder}/dynamic/estate.yml`] },
     after: ["service step-ca", ...dnsKeys],
-    ready: { kind: "certificates", api: TRAEFIK_API_PORT, names },
+    ready: { kind: "certificates", api: TRAEFIK_API_PORT, names, routes: routeLines(estate) },
   };
 }
 
 function edge(estate: Estate): Service {
   const { id, address } = guestOf(estate, "gateway");
   const path = `${folderOf(id)}/nginx.conf`;
+  const log = `${folderOf(id)}/error.log`;
   return {
-    ...service("nginx", id, ["nginx", "-c", path, "-e", `${folderOf(id)}/error.log`]),
-    reads: ["keys", `file ${path}`],
+    ...service("nginx", id, ["nginx", "-c", path, "-e", log]),
+    reload: {
+      reads: ["keys", EDGE_CERTIFICATE, `file ${path}`],
+      check: ["nginx", "-t", "-q", "-c", path, "-e", log],
+      signal: "HUP",
+      said: { log, line: "gracefully shutting down" },
+    },
     ready: { kind: "tcp", listeners: [`${address}:80`, `${address}:443`] },
   };
 }
@@ -190,7 +230,15 @@ function backends(estate: Estate): Service {
     .map((route) => `certificate ${route.hostname}`);
   return {
     ...service("backends", "host", ["{node}", "{identity-server}", LISTENERS_FILE, RECEIPTS_FILE]),
-    reads: [`file ${LISTENERS_FILE}`, ...certificates, ...all.map(({ namespace }) => `links ${namespace}`)],
+    reload: {
+      reads: [
+        `file ${LISTENERS_FILE}`,
+        ...certificates,
+        ...all.flatMap(({ namespace }) => [`namespace ${namespace}`, `links ${namespace}`]),
+      ],
+      signal: "HUP",
+      said: { log: `${folderOf("host")}/backends.log`, line: "^serving " },
+    },
     ready: {
       kind: "tcp",
       listeners: all.map(({ namespace, address, port }) => `${address}:${port}@${namespace}`),
@@ -200,5 +248,14 @@ function backends(estate: Estate): Service {
 
 function service(name: string, namespace: string, argv: readonly string[]) {
   const log = `${folderOf(namespace)}/${name}.log`;
-  return { kind: "service" as const, key: `service ${name}`, name, namespace, argv, after: [], log };
+  return {
+    kind: "service" as const,
+    key: `service ${name}`,
+    name,
+    namespace,
+    argv,
+    reads: [],
+    after: [],
+    log,
+  };
 }

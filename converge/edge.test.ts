@@ -4,7 +4,7 @@ import { estateWith } from "../fixtures/reference.ts";
 import { rendered } from "../fixtures/rendered.ts";
 import type { Estate, PublicName } from "../policy/estate.ts";
 import { edgeFiles } from "./edge.ts";
-import { createKeys } from "./keys.ts";
+import { createEdgeCertificate, createKeys } from "./keys.ts";
 import { KEYS } from "./layout.ts";
 
 const reference = estateWith(() => {});
@@ -44,8 +44,12 @@ for (const [title, estate] of ESTATES) {
       acmeStore: "/run/phx/acme.json",
       acmeEmail: "a@b.test",
     };
-    for (const { path, content, mode } of await createKeys({ ...spec, publicNames }, new Date()))
-      checker.write(path, content, mode);
+    const keys = await createKeys(spec, new Date());
+    const text = (path: string) => keys.find((file) => file.path === path)?.content ?? "";
+    const paths = { certPath: KEYS.edgeChain, keyPath: KEYS.edgeKey, rootPath: "", rootKeyPath: "" };
+    const own = { root: text(KEYS.publicRoot), rootKey: text(KEYS.publicRootKey) };
+    const edge = createEdgeCertificate({ names: publicNames, ...paths }, own, new Date());
+    for (const { path, content, mode } of [...keys, ...edge]) checker.write(path, content, mode);
     const folder = "/run/phx/101";
     const argv = ["nginx", "-t", "-c", `${folder}/nginx.conf`, "-e", `${folder}/error.log`];
     const { exitCode, stderr } = await checker.execute(argv);

@@ -1,21 +1,30 @@
 import assert from "node:assert/strict";
 import { createHash, createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { test } from "node:test";
-import { createKeys, ecKeys, keyPaths, toPem } from "./keys.ts";
+import { createEdgeCertificate, createKeys, ecKeys, keyPaths, toPem } from "./keys.ts";
 import { KEYS } from "./layout.ts";
 import type { KeysSpec } from "./resource.ts";
 
 const spec: KeysSpec = {
   folder: KEYS.folder,
   caName: "ca.internal.test",
-  publicNames: ["a.public.test", "b.public.test"],
   acmeStore: "/run/phx/102/acme.json",
   acmeEmail: "admin@internal.invalid",
 };
 const now = new Date();
 const files = await createKeys(spec, now);
 const text = (path: string) => files.find((file) => file.path === path)?.content ?? assert.fail(path);
-const certificate = (path: string) => new X509Certificate(text(path));
+const EDGE = {
+  names: ["a.public.test", "b.public.test"],
+  certPath: KEYS.edgeChain,
+  keyPath: KEYS.edgeKey,
+  rootPath: KEYS.publicRoot,
+  rootKeyPath: KEYS.publicRootKey,
+};
+const rootKeys = { root: text(KEYS.publicRoot), rootKey: text(KEYS.publicRootKey) };
+const edgeFiles = createEdgeCertificate(EDGE, rootKeys, now);
+const certificate = (path: string) =>
+  new X509Certificate(edgeFiles.find((file) => file.path === path)?.content ?? text(path));
 
 test("every path is filled once, and secrets are root's alone", () => {
   assert.deepEqual(
@@ -44,7 +53,19 @@ test("the edge's certificate covers the public names and comes from a root that 
   assert.ok(edge.verify(root.publicKey));
   assert.ok(!edge.verify(certificate(KEYS.root).publicKey));
   assert.equal(edge.subjectAltName, "DNS:a.public.test, DNS:b.public.test");
-  assert.ok(edge.checkPrivateKey(createPrivateKey(text(KEYS.edgeKey))));
+  const [, key] = edgeFiles;
+  assert.ok(key?.path === KEYS.edgeKey && key.mode === 0o600);
+  assert.ok(edge.checkPrivateKey(createPrivateKey(key.content)));
+});
+
+test("another public name: another edge certificate, of the same root and key", () => {
+  const own = edgeFiles[1]?.content ?? assert.fail();
+  const more = { ...EDGE, names: [...EDGE.names, "c.public.test"] };
+  const [chain, key] = createEdgeCertificate(more, { ...rootKeys, own }, now);
+  const edge = new X509Certificate(chain?.content ?? "");
+  assert.equal(key?.content, own);
+  assert.ok(edge.verify(certificate(KEYS.publicRoot).publicKey) && edge.checkHost("c.public.test"));
+  assert.notEqual(edge.serialNumber, certificate(KEYS.edgeChain).serialNumber);
 });
 
 test("all certificates hold now, an hour ago and in two days", () => {
@@ -55,7 +76,7 @@ test("all certificates hold now, an hour ago and in two days", () => {
   }
 });
 
-test("the roots' own keys are nowhere: nothing more can be signed by them", () => {
+test("the internal root's own key is nowhere: nothing more can be signed by it", () => {
   const kept = files
     .flatMap(
       ({ content }) =>
@@ -66,10 +87,10 @@ test("the roots' own keys are nowhere: nothing more can be signed by them", () =
       createPublicKey(createPrivateKey(pem)).export({ type: "spki", format: "der" }).toString("hex"),
     );
   assert.ok(kept.length >= 2);
-  for (const path of [KEYS.root, KEYS.publicRoot]) {
-    const own = certificate(path).publicKey.export({ type: "spki", format: "der" }).toString("hex");
-    assert.ok(!kept.includes(own), path);
-  }
+  const own = (path: string) =>
+    certificate(path).publicKey.export({ type: "spki", format: "der" }).toString("hex");
+  assert.ok(!kept.includes(own(KEYS.root)));
+  assert.ok(kept.includes(own(KEYS.publicRoot)), "the public one's has to be there: a name may come");
 });
 
 test("the provisioner's two halves belong together", () => {
@@ -97,9 +118,9 @@ test("two runs share no key, no serial and no name of a root", async () => {
   assert.notEqual(other.subject, certificate(KEYS.root).subject);
 });
 
-test("without a public name there is still an edge certificate, of no name", async () => {
-  const none = await createKeys({ ...spec, publicNames: [] }, now);
-  const edge = new X509Certificate(none.find(({ path }) => path === KEYS.edgeChain)?.content ?? "");
+test("without a public name there is still an edge certificate, of no name", () => {
+  const [chain] = createEdgeCertificate({ ...EDGE, names: [] }, rootKeys, now);
+  const edge = new X509Certificate(chain?.content ?? "");
   assert.ok(!edge.checkHost("a.public.test"));
 });
 

@@ -1,9 +1,16 @@
-import { generateKeyPair, generateKeyPairSync, randomUUID } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  generateKeyPairSync,
+  randomUUID,
+  X509Certificate,
+} from "node:crypto";
 import { promisify } from "node:util";
 import { createCertificate, type KeyPair } from "./certificate.ts";
 import { KEYS } from "./layout.ts";
 import { RESOLVER } from "./mesh.ts";
-import type { KeysSpec } from "./resource.ts";
+import type { EdgeCertificateSpec, KeysSpec } from "./resource.ts";
 
 const HOUR_MS = 3_600_000;
 const CA_LIFETIME_MS = 7 * 24 * HOUR_MS;
@@ -21,13 +28,13 @@ export interface KeyFile {
 const generate = promisify(generateKeyPair);
 
 /**
- * The run's own secrets: Step-CA's root and intermediate, its JWK provisioner, the throwaway public CA with the edge's
- * certificate, and Traefik's account key (seeded: Traefik would make an RSA-4096 one, 0.6 s and more). The root's key is
- * dropped at once: nothing needs it.
+ * The run's own secrets: Step-CA's root and intermediate, its JWK provisioner, the throwaway public CA, and Traefik's account
+ * key (seeded: Traefik would make an RSA-4096 one, 0.6 s and more). The internal root's key is dropped at once: nothing needs
+ * it.
  */
 export async function createKeys(spec: KeysSpec, now: Date): Promise<KeyFile[]> {
   const account = generate("rsa", { modulusLength: 2048 });
-  const files = [...authorityFiles(spec, now), ...publicFiles(spec, now), ...provisionerFiles()];
+  const files = [...authorityFiles(spec, now), ...publicRootFiles(now), ...provisionerFiles()];
   const { privateKey } = await account;
   const accountKey = privateKey.export({ type: "pkcs1", format: "der" }).toString("base64");
   const store = {
@@ -41,7 +48,37 @@ export async function createKeys(spec: KeysSpec, now: Date): Promise<KeyFile[]> 
 
 /** Paths that `createKeys` fills: all there, or the keys are made anew. */
 export function keyPaths(spec: KeysSpec): string[] {
-  return [...Object.values(KEYS), spec.acmeStore];
+  const { edgeChain: _chain, edgeKey: _key, ...own } = KEYS;
+  return [...Object.values(own), spec.acmeStore];
+}
+
+/** The public CA's key pair and the edge's own, as PEM. */
+export interface EdgeKeys {
+  readonly root: string;
+  readonly rootKey: string;
+  /** Absent: it gets a new one. */
+  readonly own?: string;
+}
+
+/** A certificate of the public CA for all of the edge's names. Without a name there is one still, which no host matches. */
+export function createEdgeCertificate(spec: EdgeCertificateSpec, keys: EdgeKeys, now: Date): KeyFile[] {
+  const own = keys.own === undefined ? ecKeys() : keyPair(keys.own);
+  const leaf = createCertificate({
+    ...lifetime(now, EDGE_LIFETIME_MS),
+    commonName: spec.names[0] ?? "no public name",
+    publicKey: own.publicKey,
+    dnsNames: spec.names,
+    issuer: {
+      commonName: /^CN=(.*)$/m.exec(new X509Certificate(keys.root).subject)?.[1] ?? "",
+      keys: keyPair(keys.rootKey),
+    },
+  });
+  return [open(spec.certPath, leaf), secret(spec.keyPath, toPem(own))];
+}
+
+function keyPair(pem: string): KeyPair {
+  const privateKey = createPrivateKey(pem);
+  return { privateKey, publicKey: createPublicKey(privateKey) };
 }
 
 export function ecKeys(): KeyPair {
@@ -69,17 +106,9 @@ function authorityFiles({ caName }: KeysSpec, now: Date): KeyFile[] {
   ];
 }
 
-function publicFiles({ publicNames }: KeysSpec, now: Date): KeyFile[] {
-  const root = authority(`Throwaway Public Root ${short()}`, 0, now);
-  const edge = ecKeys();
-  const leaf = createCertificate({
-    ...lifetime(now, EDGE_LIFETIME_MS),
-    commonName: publicNames[0] ?? "no public name",
-    publicKey: edge.publicKey,
-    dnsNames: publicNames,
-    issuer: root,
-  });
-  return [open(KEYS.publicRoot, root.pem), open(KEYS.edgeChain, leaf), secret(KEYS.edgeKey, toPem(edge))];
+function publicRootFiles(now: Date): KeyFile[] {
+  const { pem, keys } = authority(`Throwaway Public Root ${short()}`, 0, now);
+  return [open(KEYS.publicRoot, pem), secret(KEYS.publicRootKey, toPem(keys))];
 }
 
 function provisionerFiles(): KeyFile[] {

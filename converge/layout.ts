@@ -30,6 +30,7 @@ export const KEYS = {
   provisionerPublic: `${RUN}/keys/provisioner.pub.json`,
   provisionerKey: `${RUN}/keys/provisioner.key`,
   publicRoot: `${RUN}/keys/public_root.crt`,
+  publicRootKey: `${RUN}/keys/public_root.key`,
   edgeChain: `${RUN}/keys/edge.crt`,
   edgeKey: `${RUN}/keys/edge.key`,
 } as const;

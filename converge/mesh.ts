@@ -57,14 +57,14 @@ function dynamicConfig(estate: Estate): unknown {
   const http = {
     routers: byName(estate.routes, (route) => ({
       entryPoints: ["websecure"],
-      rule: `Host(\`${route.hostname}\`)`,
+      rule: ruleOf(route),
       priority: 100,
       service: routerName(route),
       tls: { certResolver: RESOLVER },
     })),
     services: byName(estate.routes, (route) => ({
       loadBalancer: {
-        servers: [{ url: `${route.tls ? "https" : "http"}://${route.address}:${route.port}` }],
+        servers: [{ url: urlOf(route) }],
         passHostHeader: true,
         ...(route.tls ? { serversTransport: routerName(route) } : {}),
       },
@@ -94,6 +94,19 @@ function dynamicConfig(estate: Estate): unknown {
       },
     },
   };
+}
+
+/** As Traefik's API tells them: `RULE > URL`. */
+export function routeLines(estate: Estate): string[] {
+  return estate.routes.map((route) => `${ruleOf(route)} > ${urlOf(route)}`);
+}
+
+function ruleOf({ hostname }: Route): string {
+  return `Host(\`${hostname}\`)`;
+}
+
+function urlOf({ tls, address, port }: Route): string {
+  return `${tls ? "https" : "http"}://${address}:${port}`;
 }
 
 function byName<T>(routes: readonly Route[], make: (route: Route) => T): Record<string, T> {

@@ -16,7 +16,7 @@ export function digestOf(resource: Resource): string {
 
 /**
  * The steps from what is live to what is desired, in the order in which they are done; empty where nothing differs. A
- * service is started anew when something that it reads changes.
+ * service is started anew when something changes that it reads at its start alone, and reloads what it can read anew.
  */
 export function plan(wanted: readonly Resource[], live: ReadonlyMap<string, LiveResource>): Plan {
   const keys = new Set(wanted.map(({ key }) => key));
@@ -30,7 +30,7 @@ export function plan(wanted: readonly Resource[], live: ReadonlyMap<string, Live
   for (const resource of wanted) {
     const step = stepFor(resource, live.get(resource.key), changed);
     if (!step) continue;
-    changed.add(resource.key);
+    if (step.action !== "reload") changed.add(resource.key);
     steps.push(step);
   }
   return steps;
@@ -42,10 +42,28 @@ function stepFor(
   changed: ReadonlySet<string>,
 ): Step | undefined {
   if (!now) return { action: "create", resource, why: "absent" };
-  if (now.digest !== digestOf(resource)) return { action: "replace", resource, why: "declared otherwise" };
+  const differs = now.digest !== digestOf(resource);
+  if (differs && !takesUp(resource, now.resource))
+    return { action: "replace", resource, why: "declared otherwise" };
   if (now.drift !== undefined) return { action: "replace", resource, why: now.drift };
   const read = dependencies(resource).find((key) => changed.has(key));
-  return read === undefined ? undefined : { action: "replace", resource, why: `${read} changes` };
+  if (read !== undefined) return { action: "replace", resource, why: `${read} changes` };
+  const again = resource.kind === "service" && resource.reload?.reads.find((key) => changed.has(key));
+  if (again) return { action: "reload", resource, why: `${again} changes` };
+  return differs ? { action: "reload", resource, why: "declared otherwise" } : undefined;
+}
+
+/** Whether what is declared otherwise needs nothing made anew: the same process reads it, the same store has room for it. */
+function takesUp(resource: Resource, before: Resource): boolean {
+  if (resource.kind === "acme-store" && before.kind === "acme-store")
+    return resource.path === before.path && before.names.every((name) => resource.names.includes(name));
+  if (resource.kind !== "service" || before.kind !== "service" || !resource.reload) return false;
+  return JSON.stringify(processOf(resource)) === JSON.stringify(processOf(before));
+}
+
+/** What a service's process was started with. */
+function processOf({ reload: _r, ready: _s, after: _a, ...rest }: Extract<Resource, { kind: "service" }>) {
+  return rest;
 }
 
 /** Keys whose change makes this resource be made anew. */
@@ -54,6 +72,8 @@ function dependencies(resource: Resource): readonly string[] {
     case "service":
       return [...resource.reads, `namespace ${resource.namespace}`, `links ${resource.namespace}`];
     case "certificate":
+    case "edge-certificate":
+    case "acme-store":
       return ["keys"];
     case "file":
       return resource.insert ? ["keys"] : [];
@@ -71,7 +91,7 @@ function dependencies(resource: Resource): readonly string[] {
 /** A plan as lines for a person. */
 export function printPlan(steps: Plan): string {
   if (steps.length === 0) return "nothing to do: the lab is what the files say\n";
-  const mark = { create: "+", replace: "~", remove: "-" } as const;
+  const mark = { create: "+", replace: "~", reload: "^", remove: "-" } as const;
   return steps
     .map(({ action, resource, why }) => `${mark[action]} ${resource.key.padEnd(44)} ${why}\n`)
     .join("");

@@ -16,7 +16,13 @@ export type Readiness =
       readonly name: string;
       readonly root: string;
     }
-  | { readonly kind: "certificates"; readonly api: number; readonly names: readonly string[] };
+  /** Traefik: it holds a certificate for each name, and routes exactly these: `RULE > URL`. */
+  | {
+      readonly kind: "certificates";
+      readonly api: number;
+      readonly names: readonly string[];
+      readonly routes: readonly string[];
+    };
 
 /** Something that a lab holds when it is what the declaration says. Values only: a plan prints as JSON. */
 export type Resource =
@@ -52,7 +58,17 @@ export type Resource =
     }
   | { readonly kind: "copy"; readonly key: string; readonly from: string; readonly to: string }
   | { readonly kind: "keys"; readonly key: string; readonly spec: KeysSpec }
+  | { readonly kind: "edge-certificate"; readonly key: string; readonly spec: EdgeCertificateSpec }
   | { readonly kind: "certificate"; readonly key: string; readonly spec: CertificateSpec }
+  /** Traefik's acme.json: it never forgets a certificate by itself (traefik issues 3376, 7082), and reads it at its start alone. */
+  | {
+      readonly kind: "acme-store";
+      readonly key: string;
+      readonly path: string;
+      readonly resolver: string;
+      /** The names that it may hold certificates for. */
+      readonly names: readonly string[];
+    }
   | {
       readonly kind: "service";
       readonly key: string;
@@ -61,13 +77,26 @@ export type Resource =
       /** `{traefik}`, `{step-ca}` and `{node}` stand for the component's path. */
       readonly argv: readonly string[];
       readonly resolvConf?: string;
-      /** Keys of the resources that it reads at its start: a change of one starts it anew. */
+      /** Keys of the resources that it reads at its start alone: a change of one starts it anew. */
       readonly reads: readonly string[];
+      readonly reload?: Reload;
       /** Keys of the services that must be ready before it starts. */
       readonly after: readonly string[];
       readonly ready: Readiness;
       readonly log: string;
     };
+
+/** How a server takes up what changed while its process stays. */
+export interface Reload {
+  /** Keys of the resources that it reads anew. */
+  readonly reads: readonly string[];
+  /** The server's own look at its files, which must end well first. */
+  readonly check?: readonly string[];
+  /** What it is sent; absent: it watches its files. */
+  readonly signal?: "HUP";
+  /** A line (regular expression) that it then writes to `log`, when it serves what is new and nothing else. */
+  readonly said?: { readonly log: string; readonly line: string };
+}
 
 /** Text of a file of the lab that stands in for a word of this one when it is written: what only the lab knows. */
 interface Insert {
@@ -79,10 +108,18 @@ interface Insert {
 export interface KeysSpec {
   readonly folder: string;
   readonly caName: string;
-  readonly publicNames: readonly string[];
   /** Where Traefik's account key is seeded, and for whom. */
   readonly acmeStore: string;
   readonly acmeEmail: string;
+}
+
+/** The edge's one certificate, of the lab's public CA; its key stays where another name is added. */
+export interface EdgeCertificateSpec {
+  readonly names: readonly string[];
+  readonly certPath: string;
+  readonly keyPath: string;
+  readonly rootPath: string;
+  readonly rootKeyPath: string;
 }
 
 /** A backend's certificate, asked of Step-CA by its JWK provisioner from inside the CA's own guest. */
@@ -99,9 +136,9 @@ export interface CertificateSpec {
   readonly provisionerKeyPath: string;
 }
 
-/** One thing to do, and why. */
+/** One thing to do, and why. `reload`: what is declared otherwise is taken up by what stands. */
 export interface Step {
-  readonly action: "create" | "replace" | "remove";
+  readonly action: "create" | "replace" | "reload" | "remove";
   readonly resource: Resource;
   readonly why: string;
 }

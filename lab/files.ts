@@ -1,4 +1,13 @@
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { type Lab, outside } from "./lab.ts";
 
@@ -10,6 +19,14 @@ export function writeLabFile(lab: Lab, path: string, content: string, mode = 0o6
   makeFolders(lab, path);
   writeFileSync(place, content, { mode });
   chmodSync(place, mode);
+}
+
+/** The same in one moment, for what a server watches: nobody reads the half of it. It is written beside the folder, of which each change is looked at. */
+export function replaceLabFile(lab: Lab, path: string, content: string): void {
+  const staged = `${dirname(path)}.new`;
+  makeFolders(lab, path);
+  writeLabFile(lab, staged, content);
+  renameSync(outside(lab, staged), outside(lab, path));
 }
 
 /* One mkdir a segment: Node's recursive one never ends below the /proc of a lab that is gone. */
