@@ -5,6 +5,9 @@ import { DNS_ACCESS_CONTROLS } from "./controls/dns-access.ts";
 import { DNS_OUTSIDE_CONTROLS } from "./controls/dns-outside.ts";
 import { DNS_UPSTREAM_CONTROLS } from "./controls/dns-upstream.ts";
 import { EDGE_CONTROLS } from "./controls/edge.ts";
+import { EDGE_ABUSE_CONTROLS } from "./controls/edge-abuse.ts";
+import { EDGE_FORWARDING_CONTROLS } from "./controls/edge-forwarding.ts";
+import { EDGE_TLS_CONTROLS } from "./controls/edge-tls.ts";
 import { EGRESS_CONTROLS } from "./controls/egress.ts";
 import { FAMILY_CONTROLS } from "./controls/families.ts";
 import { FIREWALL_CONTROLS } from "./controls/firewall.ts";
@@ -13,6 +16,8 @@ import { ONLY_CA_CONTROLS } from "./controls/only-ca.ts";
 import { PKI_CONTROLS } from "./controls/pki.ts";
 import { RENEWAL_CONTROLS } from "./controls/renewal.ts";
 import { ROUTING_CONTROLS } from "./controls/routing.ts";
+import { ROUTING_HOST_CONTROLS } from "./controls/routing-hosts.ts";
+import { ROUTING_LIVE_CONTROLS } from "./controls/routing-live.ts";
 import { SEGMENTATION_CONTROLS } from "./controls/segmentation.ts";
 import { VERIFICATION_CONTROLS } from "./controls/verification.ts";
 
@@ -22,7 +27,12 @@ export const CONTROLS: readonly Control[] = [
   ...NARROW_CONTROLS,
   ...FAMILY_CONTROLS,
   ...EDGE_CONTROLS,
+  ...EDGE_TLS_CONTROLS,
+  ...EDGE_FORWARDING_CONTROLS,
+  ...EDGE_ABUSE_CONTROLS,
   ...ROUTING_CONTROLS,
+  ...ROUTING_HOST_CONTROLS,
+  ...ROUTING_LIVE_CONTROLS,
   ...SEGMENTATION_CONTROLS,
   ...EGRESS_CONTROLS,
   ...PKI_CONTROLS,

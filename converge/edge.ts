@@ -96,6 +96,10 @@ function namedServers(gateway: string, names: string, paths: EdgePaths): string 
       proxy_set_header X-Real-IP $remote_addr;
       proxy_set_header X-Forwarded-Proto https;
       proxy_set_header X-Forwarded-Port 443;
+      proxy_set_header X-Forwarded-Server "";
+      proxy_set_header X-Forwarded-Prefix "";
+      proxy_set_header X-Forwarded-Method "";
+      proxy_set_header X-Forwarded-Uri "";
       proxy_set_header Forwarded "";
       proxy_set_header Connection "";
     }

@@ -78,6 +78,7 @@ export function readAnswer(
   const location = String(headers.location ?? "");
   const facts = {
     status,
+    canary,
     guest,
     location,
     server: String(headers.server ?? ""),

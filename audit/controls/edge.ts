@@ -9,6 +9,7 @@ import { denialCheck, isByRule } from "../packets.ts";
 import { connection, forgedSweep, forgedWords, pairSweep, twins } from "../sweep.ts";
 import { serviceCheck } from "../check.ts";
 import { closedTo } from "../route.ts";
+import { answerChecks, answerProbes } from "./edge-answers.ts";
 import { guestInWords } from "../words.ts";
 import { browserChecks, browserProbes } from "./browser-pages.ts";
 
@@ -143,6 +144,7 @@ const publicTls: Control = {
       page(estate, name),
       plain(estate, name),
     ]),
+    ...answerProbes(estate),
     ...browserProbes(estate),
   ],
   judge: (estate, seen) => [
@@ -151,6 +153,7 @@ const publicTls: Control = {
       pageCheck(estate, seen, name),
       redirectCheck(estate, seen, name),
     ]),
+    ...answerChecks(estate, seen),
     ...browserChecks(estate, seen),
   ],
 };
