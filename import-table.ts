@@ -46,7 +46,7 @@ const READS_FILES = { from: {}, packages: ["node:fs", "node:path", "node:crypto"
  */
 const TABLE: Readonly<Record<string, Row>> = {
   "errors.ts": { from: {}, packages: [] },
-  policy: { from: {}, packages: ["zod", "jsonc-parser"] },
+  policy: { from: {}, packages: ["zod", "jsonc-parser", "yaml"] },
   "policy/read.ts": READS_FILES,
   "policy/read-file.ts": READS_FILES,
   "policy/read-proxmox.ts": READS_FILES,

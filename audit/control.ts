@@ -2,6 +2,7 @@ import type { Estate } from "../policy/estate.ts";
 import type { Observation, PacketObservation, ServiceObservation } from "../probes/observation.ts";
 import type { Probe } from "../probes/probe.ts";
 import type { Check, Finding, Result } from "./finding.ts";
+import { provedFor } from "./operator.ts";
 
 /** What a control probes and how it is judged: it stands here once, whoever runs it. */
 export interface Control {
@@ -64,12 +65,14 @@ export function conclude(control: Control, estate: Estate, seen: Observations): 
       : "nothing to check: the declaration has no case of this";
   const sampled = control.sampled?.(estate, seen);
   const notes = control.notes?.(estate, seen) ?? [];
+  const proved = provedFor(estate, control.id);
   return {
     control: control.id,
     result,
     summary,
     checks,
     ...(sampled ? { sampled } : {}),
+    ...(proved.length ? { provedFor: proved } : {}),
     ...(notes.length ? { notes: [...notes] } : {}),
   };
 }

@@ -5,7 +5,8 @@ const SNIPPET_LENGTH = 200;
 
 /** A position with its line of text, secrets already replaced. */
 export function declaredAt(estate: Estate, position: Position): Declared {
-  const text = estate.files.find(({ name }) => name === position.file)?.text ?? "";
+  const files = [...estate.files, ...(estate.operator?.files ?? [])];
+  const text = files.find(({ name }) => name === position.file)?.text ?? "";
   const snippet = (text.split(/\r\n|\n|\r/)[position.line - 1] ?? "").trim().slice(0, SNIPPET_LENGTH);
   const { file, line, column, pointer } = position;
   return { file, line, column, pointer, snippet };

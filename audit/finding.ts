@@ -61,6 +61,8 @@ export const Finding = z.object({
   checks: z.array(Check),
   /** Set where the statement asks for more than was probed: counts, e.g. `4,970 of 1,179,630 flows`. */
   sampled: z.string().optional(),
+  /** Whose configuration of which server it was proved for: the operator's own files, or phx's own template. */
+  provedFor: z.array(z.string()).optional(),
   notes: z.array(z.string()).optional(),
   durationMs: z.number().optional(),
 });

@@ -111,6 +111,10 @@ export const Run = z.object({
   classes: z.object({ covered: z.number().int(), of: z.number().int() }).optional(),
   /** Which declared rules the packet probes exercised; absent where the run sent none, and in runs of older versions. */
   coverage: z.array(RuleCoverage).optional(),
+  /** What the lab has in place of something that the operator's own files name; absent where the checkout carries none. */
+  mapping: z
+    .array(z.object({ server: z.string(), what: z.string(), becomes: z.string(), why: z.string() }))
+    .optional(),
   /** The component lists, where they were asked; not part of the controls. */
   componentRows: z.array(ComponentRow).optional(),
   /** Where the lab is not the node, and which controls that touches. */
@@ -127,7 +131,10 @@ export type Run = z.infer<typeof Run>;
 
 /** What is known when a run starts. */
 export interface OpenRun
-  extends Pick<Run, "id" | "mode" | "command" | "startedAt" | "harness" | "components" | "timings"> {
+  extends Pick<
+    Run,
+    "id" | "mode" | "command" | "startedAt" | "harness" | "components" | "timings" | "mapping"
+  > {
   readonly estate: Estate;
   readonly estateDigest: string;
   /** The whole catalogue; `selected` is what this version implements and the mode allows. */
@@ -160,7 +167,7 @@ export function closeRun(open: OpenRun, end: RunEnd): Run {
     ...(isolation.equal ? [] : ["the root namespace did not stay as it was"]),
   ];
   const matrix = matrixOf(estate, end.observations);
-  const { folder, files, leftOut } = estate;
+  const { folder, files, leftOut, operator } = estate;
   return {
     format: "phoenix-conformance/run/1",
     ...kept,
@@ -168,7 +175,11 @@ export function closeRun(open: OpenRun, end: RunEnd): Run {
     estate: {
       folder,
       digest: estateDigest,
-      files: files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 })),
+      files: [...files, ...(operator?.files ?? [])].map(({ name, bytes, sha256 }) => ({
+        name,
+        bytes,
+        sha256,
+      })),
       leftOut: [...leftOut],
     },
     places: [...places(estate)],

@@ -11,15 +11,16 @@ export interface OutFile {
 
 /**
  * Writes files into a folder that is new or empty: all of them, or, where one can't be written, none, and the folder is as
- * it was. A new folder appears whole.
+ * it was. A new folder appears whole. With `force` the folder may hold something, and files of these names are replaced.
  * @throws HarnessError `usage` (exit 2) for a folder that holds something, `disk-write` (exit 3) where it can't be written.
  */
-export function writeFolder(verb: string, folder: string, files: readonly OutFile[]): void {
+export function writeFolder(verb: string, folder: string, files: readonly OutFile[], force?: "force"): void {
   const target = resolve(folder);
-  const isNew = !isEmptyFolder(verb, folder, target);
+  const isNew = !isFolder(verb, folder, target, force);
   const beside = isNew ? join(dirname(target), `.${basename(target)}-`) : join(target, ".phx-");
   let draft: string | undefined;
   const placed: string[] = [];
+  const replaced: { readonly kept: string; readonly path: string }[] = [];
   try {
     draft = mkdtempSync(beside);
     for (const { name, content, mode } of files) {
@@ -27,9 +28,15 @@ export function writeFolder(verb: string, folder: string, files: readonly OutFil
       if (mode !== undefined) chmodSync(join(draft, name), mode);
     }
     if (isNew) appear(draft, target);
-    else for (const { name } of files) placed.push(place(draft, target, name));
+    else
+      for (const { name } of files) {
+        const kept = setAside(draft, target, name);
+        if (kept !== undefined) replaced.push({ kept, path: join(target, name) });
+        placed.push(place(draft, target, name));
+      }
   } catch (cause) {
     for (const path of placed) rmSync(path, { force: true });
+    for (const { kept, path } of replaced) renameSync(kept, path);
     throw refused(folder, cause);
   } finally {
     if (draft !== undefined) rmSync(draft, { recursive: true, force: true });
@@ -42,14 +49,23 @@ function appear(draft: string, target: string): void {
   renameSync(draft, target);
 }
 
+/** What stands there already; a folder of that name is in the way. */
+function setAside(draft: string, target: string, name: string): string | undefined {
+  const path = join(target, name);
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  const kept = join(draft, `${name}.before`);
+  renameSync(path, kept);
+  return kept;
+}
+
 function place(draft: string, target: string, name: string): string {
   const path = join(target, name);
   renameSync(join(draft, name), path);
   return path;
 }
 
-/** False where there is nothing yet. */
-function isEmptyFolder(verb: string, folder: string, target: string): boolean {
+/** False where there is nothing yet; one that holds something is refused unless it is forced. */
+function isFolder(verb: string, folder: string, target: string, force: "force" | undefined): boolean {
   let names: readonly string[];
   try {
     names = readdirSync(target);
@@ -60,7 +76,7 @@ function isEmptyFolder(verb: string, folder: string, target: string): boolean {
     throw refused(folder, cause);
   }
   const [first, ...others] = names;
-  if (first !== undefined)
+  if (first !== undefined && force === undefined)
     throw taken(verb, folder, `one that holds ${[first, ...others.slice(0, 2)].join(", ")}`);
   return true;
 }

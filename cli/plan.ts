@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { isUnfinished, readLive } from "../converge/apply.ts";
 import { desired } from "../converge/desired.ts";
+import { printMapping } from "../converge/operator/mapping.ts";
+import { mappingOf } from "../converge/operator/operated.ts";
 import { plan, printPlan } from "../converge/plan.ts";
 import type { Plan, Resource, Step } from "../converge/resource.ts";
 import { standingLabs } from "../lab/lab.ts";
@@ -42,12 +44,22 @@ export async function run(args: string[]): Promise<number> {
   const { standing, steps } = await planFor(estate, name);
   if (values.json) {
     const printed = values.full ? steps : steps.map(abbreviate);
-    console.log(asciiJson({ lab: name, standing, estate: estate.folder, steps: printed }));
+    console.log(
+      asciiJson({ lab: name, standing, estate: estate.folder, steps: printed, mapping: mappingOf(estate) }),
+    );
   } else {
     const title = `lab ${name} ${standing ? "stands" : "does not stand: all is to be made"}`;
-    process.stdout.write(shownLines(`${title}\n${printPlan(steps)}`, Number.POSITIVE_INFINITY));
+    process.stdout.write(
+      shownLines(`${title}\n${printPlan(steps)}${mapped(estate)}`, Number.POSITIVE_INFINITY),
+    );
   }
   return 0;
+}
+
+/** What of the operator's own files is another thing in the lab. */
+function mapped(estate: Estate): string {
+  const table = printMapping(mappingOf(estate));
+  return table && `\nthe operator's own files, and what is another thing in the lab:\n${table}`;
 }
 
 const CONFIG = (args: string[]) =>

@@ -1,11 +1,13 @@
 import { HarnessError } from "../errors.ts";
 import { answersSoa, exchangeHttp } from "../lab/exchange.ts";
-import { lastLines, readLabFile, writeLabFile } from "../lab/files.ts";
+import { lastLines, readLabFile, removeLabFile, writeLabFile } from "../lab/files.ts";
 import type { Lab } from "../lab/lab.ts";
 import { tcpListeners } from "../lab/network.ts";
 import { type Daemon, endDaemon, isRunning, run, signal, startDaemon } from "../lab/process.ts";
 import { awaitReady, BOUND } from "../lab/waits.ts";
 import { ecKeys, toPem } from "./keys.ts";
+import { JAIL_WORDS } from "./operator/jail.ts";
+import { refusalFile } from "./operator/operated.ts";
 import type { CertificateSpec, Readiness, Resource, Step } from "./resource.ts";
 import { orderOf } from "./token.ts";
 
@@ -22,7 +24,7 @@ interface Acts {
   /** The process of a service that stands. */
   readonly daemonOf: (service: Resource) => Daemon | undefined;
   readonly write: (file: Of<"file">) => void;
-  readonly done: (step: Step, sinceMs: number, more?: { readonly daemon: Daemon } | undefined) => void;
+  readonly done: (step: Step, sinceMs: number, more?: { readonly daemon: Daemon }) => void;
 }
 
 /** Starts or reloads each as soon as what it reads and what it comes after is done. */
@@ -76,7 +78,7 @@ async function act(lab: Lab, step: Acted, { programs, daemonOf, write, done }: A
       const standing = action === "reload" ? daemonOf(resource) : undefined;
       const daemon = standing ?? (await startService(lab, resource, programs));
       if (standing) await reloadService(lab, resource, standing);
-      return done(step, since, { daemon });
+      return done(step, since, daemon && { daemon });
     }
   }
 }
@@ -100,20 +102,34 @@ function textIn(lab: Lab, log: string): { log: string; before: number } {
   return { log, before: (readLabFile(lab, log) ?? "").length };
 }
 
-async function startService(lab: Lab, service: Of<"service">, programs: Programs): Promise<Daemon> {
+/** Undefined where it refuses the operator's own files, which is told in its `refusalFile`. */
+async function startService(
+  lab: Lab,
+  service: Of<"service">,
+  programs: Programs,
+): Promise<Daemon | undefined> {
   const argv = service.argv.map((word) =>
     word.replace(/^\{(.+)\}$/, (_all, name: string) => programs[name] ?? name),
   );
   const { namespace, log, resolvConf } = service;
-  writeLabFile(lab, log, readLabFile(lab, log) ?? "");
+  const before = readLabFile(lab, log) ?? "";
+  writeLabFile(lab, log, before);
+  removeLabFile(lab, refusalFile(log));
   const daemon = await startDaemon(lab, namespace, argv, { log, resolvConf });
   try {
     await untilReady(lab, service, daemon, () => isReady(lab, namespace, service.ready));
     return daemon;
   } catch (fault) {
+    if (service.operator && isRunning(lab, daemon)) return daemon;
     // Nobody remembers it, and the next one finds its ports taken. In a lab that is gone there is none to end.
     await endDaemon(lab, daemon).catch(() => {});
-    throw fault;
+    const words = readLabFile(lab, log)?.slice(before.length).trim();
+    if (!service.operator || !words || JAIL_WORDS.test(words)) throw fault;
+    const { operator, ...own } = service;
+    const other =
+      operator.otherwise && (await startService(lab, { ...own, argv: operator.otherwise }, programs));
+    writeLabFile(lab, refusalFile(log), words);
+    return other;
   }
 }
 
@@ -125,7 +141,12 @@ async function untilReady(
 ): Promise<void> {
   const words = () =>
     `${isRunning(lab, daemon) ? "it runs, and says" : "it ended, and said"}: ${lastLines(lab, log)}`;
-  const bound = ready.kind === "certificates" ? BOUND.certificatesMs : BOUND.serverReadyMs;
+  const bound =
+    ready.kind === "certificates"
+      ? BOUND.certificatesMs
+      : ready.kind === "operator"
+        ? BOUND.operatorMs
+        : BOUND.serverReadyMs;
   const look = async () => {
     if (!isRunning(lab, daemon)) return "ended" as const;
     return (await isServing()) ? ("ready" as const) : undefined;
@@ -156,6 +177,14 @@ async function isReady(lab: Lab, namespace: string, ready: Readiness): Promise<b
     }
     case "certificates":
       return serves(lab, namespace, ready);
+    case "operator": {
+      const { api, names } = ready;
+      if (api === undefined) return tcpListeners(lab, namespace).size > 0;
+      return (
+        listensAt(lab, namespace, "127.0.0.1", api) &&
+        holds(await askTraefik(lab, namespace, api, CERTIFICATES), names)
+      );
+    }
   }
 }
 

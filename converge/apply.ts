@@ -27,6 +27,7 @@ import { type Daemon, endDaemon, isRunning } from "../lab/process.ts";
 import { heldElsewhere, prunedStore } from "./acme-store.ts";
 import { applyServices, type Programs } from "./apply-services.ts";
 import { createEdgeCertificate, createKeys, keyPaths } from "./keys.ts";
+import { refusalFile } from "./operator/operated.ts";
 import { digestOf, type LiveResource } from "./plan.ts";
 import type { EdgeCertificateSpec, Plan, Resource, Step } from "./resource.ts";
 
@@ -118,6 +119,8 @@ async function driftOf(lab: Lab, applied: Applied): Promise<string | undefined> 
       return other && `it holds a certificate for ${other}`;
     }
     case "service":
+      if (applied.daemon === undefined && resource.operator && labFileExists(lab, refusalFile(resource.log)))
+        return undefined;
       return applied.daemon && isRunning(lab, applied.daemon) ? undefined : "the process is gone";
   }
 }

@@ -9,6 +9,7 @@ import { compileFirewall } from "./firewall.ts";
 import { folderOf, KEYS, PUBLIC_DNS_ADDRESS, RECEIPTS_FILE, RUN, TRAEFIK_API_PORT } from "./layout.ts";
 import { fabricLinks, guestLinks } from "./links.ts";
 import { ACME_EMAIL, meshFiles, RESOLVER, routeLines } from "./mesh.ts";
+import { operated } from "./operator/operated.ts";
 import { digestOf } from "./plan.ts";
 import type { Reload, Resource } from "./resource.ts";
 
@@ -17,7 +18,7 @@ type Service = Extract<Resource, { kind: "service" }>;
 /** Everything that a lab of this estate holds, in the order in which it is made: the declaration, rendered. */
 export function desired(estate: Estate): Resource[] {
   const fabric = fabricLinks(estate, lanAddress(estate));
-  return [
+  return operated(estate, [
     ...namespaces(estate, digestOf(fabric)),
     { kind: "firewall", key: "firewall host", namespace: "host", ...compileFirewall(nodeOf(estate)) },
     fabric,
@@ -33,7 +34,7 @@ export function desired(estate: Estate): Resource[] {
     ...edgeFiles(estate),
     ...backendResources(estate),
     ...services(estate),
-  ];
+  ]);
 }
 
 const NO_IPV6 = { "net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1" };

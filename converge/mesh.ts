@@ -10,19 +10,38 @@ export const ACME_EMAIL = "admin@internal.invalid";
 export function meshFiles(estate: Estate): Resource[] {
   const folder = folderOf(guestOf(estate, "mesh").id);
   return [
-    file(`${folder}/traefik.yml`, staticConfig(estate, folder)),
-    file(`${folder}/dynamic/estate.yml`, dynamicConfig(estate)),
+    file(`${folder}/traefik.yml`, staticConfig(estate, pathsIn(folder))),
+    file(`${folder}/dynamic/estate.yml`, dynamicConfig(estate, KEYS.root)),
   ];
 }
 
-function staticConfig(estate: Estate, folder: string): unknown {
+/** Where Traefik's files lie, as it names them. */
+export interface MeshPaths {
+  readonly root: string;
+  /** Of the file provider. */
+  readonly provider: { readonly directory: string } | { readonly filename: string };
+  readonly store: string;
+  readonly accessLog: string;
+}
+
+function pathsIn(folder: string): MeshPaths {
+  return {
+    root: KEYS.root,
+    provider: { directory: `${folder}/dynamic` },
+    store: `${folder}/acme.json`,
+    accessLog: `${folder}/access.json`,
+  };
+}
+
+/** Traefik's start, as a value of YAML. */
+export function staticConfig(estate: Estate, paths: MeshPaths): unknown {
   const mesh = guestOf(estate, "mesh").address;
   const edge = guestOf(estate, "gateway").address;
   const { ca } = estate;
   return {
     global: { checkNewVersion: false, sendAnonymousUsage: false },
     log: { level: "INFO", format: "json" },
-    accessLog: { format: "json", filePath: `${folder}/access.json` },
+    accessLog: { format: "json", filePath: paths.accessLog },
     api: { insecure: true, dashboard: false },
     entryPoints: {
       traefik: { address: `127.0.0.1:${TRAEFIK_API_PORT}`, http: { aliasHeadersStrategy: "delete" } },
@@ -32,14 +51,14 @@ function staticConfig(estate: Estate, folder: string): unknown {
         http: { aliasHeadersStrategy: "delete", sanitizePath: true },
       },
     },
-    providers: { providersThrottleDuration: "50ms", file: { directory: `${folder}/dynamic`, watch: true } },
+    providers: { providersThrottleDuration: "50ms", file: { ...paths.provider, watch: true } },
     certificatesResolvers: {
       [RESOLVER]: {
         acme: {
           email: ACME_EMAIL,
           caServer: `https://${ca.dnsName}:${ca.port}/acme/${ca.provisioner}/directory`,
-          caCertificates: [KEYS.root],
-          storage: `${folder}/acme.json`,
+          caCertificates: [paths.root],
+          storage: paths.store,
           keyType: "EC256",
           certificatesDuration: 24,
           clientResponseHeaderTimeout: "60s",
@@ -52,15 +71,19 @@ function staticConfig(estate: Estate, folder: string): unknown {
 }
 
 /** A router and a service for each declared hostname; the priority is explicit, since Traefik's own is the rule's length. */
-function dynamicConfig(estate: Estate): unknown {
+export function dynamicConfig(
+  estate: Estate,
+  root: string,
+  { entryPoint, resolver } = { entryPoint: "websecure", resolver: RESOLVER },
+): unknown {
   const tlsRoutes = estate.routes.filter((route) => route.tls);
   const http = {
     routers: byName(estate.routes, (route) => ({
-      entryPoints: ["websecure"],
+      entryPoints: [entryPoint],
       rule: ruleOf(route),
       priority: 100,
       service: routerName(route),
-      tls: { certResolver: RESOLVER },
+      tls: { certResolver: resolver },
     })),
     services: byName(estate.routes, (route) => ({
       loadBalancer: {
@@ -72,7 +95,7 @@ function dynamicConfig(estate: Estate): unknown {
     ...(tlsRoutes.length
       ? {
           serversTransports: byName(tlsRoutes, (route) => ({
-            rootCAs: [KEYS.root],
+            rootCAs: [root],
             serverName: route.hostname,
           })),
         }

@@ -22,7 +22,9 @@ export type Readiness =
       readonly api: number;
       readonly names: readonly string[];
       readonly routes: readonly string[];
-    };
+    }
+  /** A server on the operator's own files: it listens; where it has an API there, it also holds these certificates. */
+  | { readonly kind: "operator"; readonly api?: number; readonly names: readonly string[] };
 
 /** Something that a lab holds when it is what the declaration says. Values only: a plan prints as JSON. */
 export type Resource =
@@ -83,6 +85,8 @@ export type Resource =
       /** Keys of the services that must be ready before it starts. */
       readonly after: readonly string[];
       readonly ready: Readiness;
+      /** It runs on files that phx did not write: what it says of them is a finding. `otherwise`: what runs where it refuses. */
+      readonly operator?: { readonly otherwise?: readonly string[] };
       readonly log: string;
     };
 

@@ -20,12 +20,18 @@ export interface ProbeContext {
   /** Namespace and loopback port of Traefik's API. */
   readonly mesh: string;
   readonly traefikApiPort: number;
-  /** Where Nginx runs, its main file and its log. */
-  readonly edge: { readonly namespace: string; readonly config: string; readonly log: string };
+  /** Where Nginx runs, and the command that prints its configuration there. */
+  readonly edge: { readonly namespace: string; readonly dump: readonly string[] };
   /** Where the backends keep what they received. */
   readonly receipts: string;
-  /** The live files that say whom a server trusts. */
-  readonly trustFiles: readonly string[];
+  /** The live files that say whom a server trusts; paths in them start at `root`. */
+  readonly trustFiles: readonly { readonly path: string; readonly root: string }[];
+  /** Of each server on the operator's own files its log, and where it is told why it would not start. */
+  readonly operatorLogs?: readonly {
+    readonly server: string;
+    readonly log: string;
+    readonly refusal: string;
+  }[];
   /** Where Nginx and Traefik log each request. */
   readonly accessLogs: { readonly edge: string; readonly mesh: string };
   /** The name servers whose whole zones are read. */

@@ -21,16 +21,15 @@ export async function proxyTargets(
   { lab, edge }: ProbeContext,
   { id, from }: RecordProbe,
 ): Promise<ServiceObservation> {
-  const { namespace, config, log } = edge;
-  const argv = ["nginx", "-T", "-q", "-c", config, "-e", log];
+  const { namespace, dump } = edge;
   const common = {
     kind: "record",
     id,
     from,
-    to: `${config} in ${namespace}`,
-    request: argv.slice(0, 2).join(" "),
+    to: `Nginx's files in ${namespace}`,
+    request: "nginx -T",
   } as const;
-  const { exitCode, stdout, stderr } = await execute(lab, namespace, argv);
+  const { exitCode, stdout, stderr } = await execute(lab, namespace, dump);
   if (exitCode !== 0) {
     const reason = `nginx -T ends with ${exitCode}: ${stderr.trim().split("\n").at(-1) ?? ""}`;
     return { ...common, outcome: "unknown", answer: "no configuration", facts: {}, reason };

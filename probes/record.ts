@@ -7,6 +7,7 @@ import { caRoots } from "./ca-roots.ts";
 import type { ProbeContext } from "./context.ts";
 import { zoneContents } from "./dns-zones.ts";
 import type { ServiceObservation } from "./observation.ts";
+import { operatorFiles } from "./operator-files.ts";
 import type { RecordProbe } from "./probe.ts";
 import { proxyTargets } from "./proxy-targets.ts";
 import { traefikCertificates, traefikRouters } from "./traefik.ts";
@@ -32,14 +33,19 @@ export async function observeRecord(context: ProbeContext, probe: RecordProbe): 
       return liveRules(context, probe);
     case "zones":
       return zoneContents(context, probe);
+    case "operator-files":
+      return operatorFiles(context, probe);
     case "second-converge":
       return secondConverge(context, probe);
   }
 }
 
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-/* `proxy_ssl_trusted_certificate PATH;` of Nginx, `"rootCAs": ["PATH"]` and `"caCertificates"` of Traefik. */
-const TRUSTED = /(?:proxy_ssl_trusted_certificate\s+|"(?:rootCAs|caCertificates)":\s*\[\s*")([^;"\s]+)/g;
+/* `proxy_ssl_trusted_certificate PATH;` of Nginx; the lists `rootCAs` and `caCertificates` of Traefik, JSON or YAML. */
+const TRUSTED =
+  /(?:proxy_ssl_trusted_certificate|"?(?:rootCAs|caCertificates)"?:)((?:[\s[,-]*["']?\/[^\s"',;\]]+["']?)+)/g;
+const PATHS = /\/[^\s"',;\]]+/g;
+const COMMENT = /(?:^|\s)#.*$/gm;
 
 /** Whom the live configurations trust: facts `trusted`, a line `FILE FINGERPRINT SUBJECT` for each root in each store. */
 function trustStores({ lab, trustFiles }: ProbeContext, { id, from }: RecordProbe): ServiceObservation {
@@ -47,16 +53,14 @@ function trustStores({ lab, trustFiles }: ProbeContext, { id, from }: RecordProb
     kind: "record",
     id,
     from,
-    to: trustFiles.join(", "),
+    to: trustFiles.map(({ path }) => path).join(", "),
     request: "roots in the live trust stores",
   } as const;
-  const absent = trustFiles.find((path) => !existsSync(outside(lab, path)));
+  const absent = trustFiles.map(({ path }) => path).find((path) => !existsSync(outside(lab, path)));
   if (absent)
     return { ...common, outcome: "unknown", answer: "no file", reason: `${absent} is absent`, facts: {} };
-  const stores = trustFiles.flatMap((path) =>
-    [...readFileSync(outside(lab, path), "utf8").matchAll(TRUSTED)].map(
-      ([, store = ""]) => `${path} > ${store}`,
-    ),
+  const stores = trustFiles.flatMap(({ path, root }) =>
+    storesIn(readFileSync(outside(lab, path), "utf8")).map((store) => `${path} > ${root}${store}`),
   );
   const trusted = [...new Set(stores)].flatMap((each) => rootsIn(lab, each));
   return {
@@ -65,6 +69,11 @@ function trustStores({ lab, trustFiles }: ProbeContext, { id, from }: RecordProb
     answer: `${trusted.length} roots in ${new Set(stores).size} stores`,
     facts: { trusted },
   };
+}
+
+function storesIn(text: string): string[] {
+  const lists = [...text.replaceAll(COMMENT, "").matchAll(TRUSTED)].map(([, list = ""]) => list);
+  return lists.flatMap((list) => list.match(PATHS) ?? []);
 }
 
 function rootsIn(lab: Lab, store: string): string[] {

@@ -41,6 +41,7 @@ export function renderSummary(run: Run, { report, colour }: SummaryOptions): str
   const notes = run.findings.flatMap((finding) =>
     (finding.notes ?? []).map((note) => `${paint("dim", `note ${shown(finding.control)}`)}  ${shown(note)}`),
   );
+  const proved = templates(run).map((text) => `${paint("dim", "template")}  ${shown(text)}`);
   const astray = rowsAstray(run).map(
     (row) => `${paint("fail", `! ${row.result} ${row.id}`)}  ${rowLine(row)}`,
   );
@@ -52,7 +53,14 @@ export function renderSummary(run: Run, { report, colour }: SummaryOptions): str
     `${paint("dim", "report")}  ${shown(report)}`,
   ];
   const verdict = paint(tone, `${glyph} ${shown(run.verdict.line)}`);
-  const blocks = [[verdict], troubles.slice(0, -1), astray, [...faults, ...isolation], notes, tail];
+  const blocks = [
+    [verdict],
+    troubles.slice(0, -1),
+    astray,
+    [...faults, ...isolation],
+    [...notes, ...proved],
+    tail,
+  ];
   return `${blocks
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join("\n"))
@@ -79,6 +87,17 @@ function checkLines(check: Check, said: string): string[] {
 
 function sampled(finding: Finding | undefined): string[] {
   return finding?.sampled ? [`    sampled: ${shown(finding.sampled)}`] : [];
+}
+
+/** `EDGE-003, EDGE-004: proved for phx's own template of Nginx`, a line for each set of templates. */
+function templates({ findings }: Run): string[] {
+  const own = findings.flatMap(({ control, provedFor = [] }) => {
+    const phxs = provedFor.filter((each) => each.startsWith("phx's own"));
+    return phxs.length > 0 ? [{ control, words: phxs.join(" and ") }] : [];
+  });
+  return [...Map.groupBy(own, ({ words }) => words)].map(
+    ([words, all]) => `${all.map(({ control }) => control).join(", ")}: proved for ${words}`,
+  );
 }
 
 const SHOWN_RULES = 3;

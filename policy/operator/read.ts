@@ -116,7 +116,7 @@ class Reading {
 
   /** Certificates and keys lie beside configurations: they are not read, and the lab has its own. */
   #unknown(name: string, relative: string): void {
-    if (/\.toml$/.test(relative)) this.#leave(name, "Traefik's TOML is not read: give YAML");
+    if (relative.endsWith(".toml")) this.#leave(name, "Traefik's TOML is not read: give YAML");
     else if (/\.(?:crt|pem|key|cer|p12)$/.test(relative))
       this.#leave(name, "no configuration: the lab has keys and certificates of its own");
   }

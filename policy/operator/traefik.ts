@@ -32,7 +32,7 @@ export function leavesOf(text: string): readonly Leaf[] {
         visit(value, [...keys, isScalar(key) ? String(key.value) : ""]);
       if (node.items.length === 0) found.push({ keys, value: "", ...placeOf(node) });
     } else if (isSeq(node)) node.items.forEach((item, index) => visit(item, [...keys, String(index)]));
-    else if (isScalar(node)) found.push({ keys, value: String(node.value ?? ""), ...placeOf(node) });
+    else if (isScalar(node)) found.push({ keys, value: textOf(node.value), ...placeOf(node) });
     else found.push({ keys, value: "", line: 1, column: 1 });
   };
   const placeOf = ({ range }: Node) => {
@@ -41,6 +41,13 @@ export function leavesOf(text: string): readonly Leaf[] {
   };
   visit(document.contents, []);
   return found;
+}
+
+/** A scalar as Traefik reads it. */
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+    ? `${value}`
+    : "";
 }
 
 /** What Traefik does at its start, as its static file says it; without the file, phx's own. */
@@ -84,3 +91,17 @@ export function meshStatic(text: string): MeshStatic {
   )[0];
   return { entryPoints, resolvers, apiPort: isOpen ? (api?.port ?? 8080) : undefined, dynamic };
 }
+
+/** Entry points that take https, and the port of the API on loopback, as Traefik runs in a lab. */
+export function runtimeOf(estate: OperatorEstate): {
+  readonly secure: readonly string[];
+  readonly apiPort: number;
+} {
+  const own = staticFile(estate);
+  if (!own) return { secure: ["websecure"], apiPort: PHX_API_PORT };
+  const { entryPoints, apiPort = PHX_API_PORT } = meshStatic(own.text);
+  return { secure: entryPoints.filter(({ port }) => port === 443).map(({ name }) => name), apiPort };
+}
+
+/** Where phx has Traefik's API. */
+const PHX_API_PORT = 8080;

@@ -53,6 +53,7 @@ ${result === undefined && html`<p class="reason">${control.scope === "uncovered"
 ${row("Statement", long(control.statement, LONGEST))}
 ${row("Severity, requirements", [control.severity, ...control.requirements].join(", "))}
 ${finding?.sampled !== undefined && row("Sampled", html`<b>${finding.sampled}</b> – the statement asks for more than was probed.`)}
+${finding?.provedFor && row("Proved for", finding.provedFor.join("; "))}
 ${finding?.notes && finding.notes.length > 0 && row("Notes", html`<ul class="plain">${finding.notes.map((note) => html`<li>${long(note, LONGEST)}</li>`)}</ul>`)}
 ${finding?.durationMs !== undefined && row("Time", duration(finding.durationMs))}
 </dl>

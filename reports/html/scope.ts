@@ -22,6 +22,7 @@ export function scope(run: Run, links: Links): Html {
 <p>Folder <code>${run.estate.folder}</code>, digest over its files <code class="digest">${run.estate.digest}</code></p>
 ${files(run)}
 ${leftOut(run)}
+${mapping(run)}
 <h3>What ran</h3>
 ${components(run)}
 <h3>Vantage points and destinations</h3>
@@ -47,6 +48,21 @@ function leftOut(run: Run): Html | false {
   );
   return (
     items.length > 0 && html`<p class="after">Left out of the network, as the files say:</p><ul>${items}</ul>`
+  );
+}
+
+function mapping({ mapping: mapped = [] }: Run): Html | false {
+  const rows = mapped.map(
+    ({ server, what, becomes, why }) =>
+      html`<tr><th scope="row">${server}</th><td>${long(what, 300)}</td><td>${becomes ? long(becomes, 300) : "dropped"}</td><td>${long(why, 300)}</td></tr>`,
+  );
+  return (
+    rows.length > 0 &&
+    table(
+      "The operator's own files, and what is another thing in the lab",
+      ["Server", "In the files", "In the lab", "Why"],
+      rows,
+    )
   );
 }
 
