@@ -1,4 +1,5 @@
 import { type Estate, guestOf } from "../../policy/estate.ts";
+import { runtimeOf } from "../../policy/operator/traefik.ts";
 import type { HelloProbe, RecordProbe } from "../../probes/probe.ts";
 import { serviceCheck } from "../check.ts";
 import type { Control, Observations } from "../control.ts";
@@ -91,16 +92,21 @@ const liveRouters: Control = {
   probes: (estate) => [ROUTERS, CERTIFICATES, strangers(estate)],
   judge: (estate, seen) => {
     const { id, facts, answer, outcome } = seen.service(ROUTERS.id);
+    const { secure, apiPort } = runtimeOf(estate);
     const declared = estate.routes.map((route) => {
       const url = `${route.tls ? "https" : "http"}://${route.address}:${route.port}`;
-      return `Host(\`${route.hostname}\`) on websecure > ${url}`;
+      return `Host(\`${route.hostname}\`) on ${secure.join(", ")} > ${url}`;
     });
     const live = Array.isArray(facts["routers"]) ? facts["routers"] : [];
     const listeners = Array.isArray(facts["listeners"]) ? facts["listeners"] : [];
-    const wanted = [`${guestOf(estate, "mesh").address}:${HTTPS}`, "127.0.0.1:8080"];
+    const wanted = [`${guestOf(estate, "mesh").address}:${HTTPS}`, `127.0.0.1:${apiPort}`];
     const surplus = live.filter((line) => !declared.includes(line));
     const missing = declared.filter((line) => !live.includes(line));
-    const strange = listeners.filter((each) => !wanted.includes(each));
+    // A guest has one address: all of them is that one.
+    const strange = listeners.filter((each) => !wanted.includes(each) && each !== `0.0.0.0:${HTTPS}`);
+    const open = strange.includes(`0.0.0.0:${apiPort}`)
+      ? ", its API for everybody who reaches the guest"
+      : "";
     const common = { observed: answer, evidence: [id] };
     return [
       serviceCheck(outcome, outcome === "answered" && surplus.length === 0, {
@@ -120,7 +126,7 @@ const liveRouters: Control = {
         title: "Traefik listens on its entry point, and its API on loopback alone",
         expected: wanted.join(", "),
         observed: listeners.join(", "),
-        reason: `Traefik's guest also listens on ${strange.join(", ")}`,
+        reason: `Traefik's guest also listens on ${strange.join(", ")}${open}`,
       }),
       certificatesCheck(estate, seen),
       strangersCheck(estate, seen),
