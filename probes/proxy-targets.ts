@@ -51,7 +51,7 @@ export function targetsOf(root: readonly Directive[]): string[] {
       .filter(({ name }) => PASSES.has(name))
       .map(({ name, args: [written = ""], file, line }) => {
         const scheme = /^([a-z]+):\/\//.exec(written)?.[1] ?? "";
-        const authority = written.replace(/^[a-z]+:\/\//, "").replace(/\/.*$/, "");
+        const authority = written.replace(/^[a-z]+:\/\//, "").replace(/^(?!unix:)([^/]*).*$/, "$1");
         const servers = upstreams.get(authority) ?? [authority];
         const port = scheme === "https" || scheme === "grpcs" ? 443 : 80;
         const reached = servers.map((each) => (/:\d+$|^unix:|\$/.test(each) ? each : `${each}:${port}`));
