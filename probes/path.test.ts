@@ -1,3 +1,4 @@
+import "../fixtures/own-labs.ts";
 import assert from "node:assert/strict";
 import * as dnsPacket from "dns-packet";
 import { once } from "node:events";
