@@ -1,4 +1,5 @@
 import type { Control } from "./control.ts";
+import { CHANGE_CONTROLS } from "./controls/change.ts";
 import { CONFIGURATION_CONTROLS } from "./controls/configuration.ts";
 import { DNS_CONTROLS } from "./controls/dns.ts";
 import { DNS_ACCESS_CONTROLS } from "./controls/dns-access.ts";
@@ -20,7 +21,6 @@ import { ROUTING_HOST_CONTROLS } from "./controls/routing-hosts.ts";
 import { ROUTING_LIVE_CONTROLS } from "./controls/routing-live.ts";
 import { SEGMENTATION_CONTROLS } from "./controls/segmentation.ts";
 import { VERIFICATION_CONTROLS } from "./controls/verification.ts";
-import { withOperator } from "./operator.ts";
 
 /** Every control that this version probes, in the catalogue's order. */
 export const CONTROLS: readonly Control[] = [
@@ -45,7 +45,8 @@ export const CONTROLS: readonly Control[] = [
   ...DNS_UPSTREAM_CONTROLS,
   ...DNS_ACCESS_CONTROLS,
   ...CONFIGURATION_CONTROLS,
-].map(withOperator);
+  ...CHANGE_CONTROLS,
+];
 
 /** The control of that id; a TypeError for one that this version does not probe: a defect of the caller. */
 export function controlOf(id: string): Control {

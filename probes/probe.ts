@@ -212,7 +212,6 @@ export interface RecordProbe extends Common {
     | "ip6-state"
     | "live-rules"
     | "zones"
-    | "operator-files"
     | "second-converge";
 }
 
@@ -246,4 +245,9 @@ interface RenewalTrial {
   readonly trial: "renewal";
 }
 
-type Trial = RestartTrial | ImpostorTrial | RenewalTrial;
+/** The lab converged to another declaration, and back. */
+interface ChangeTrial {
+  readonly trial: "change";
+}
+
+type Trial = RestartTrial | ImpostorTrial | RenewalTrial | ChangeTrial;
