@@ -21,6 +21,7 @@ import { ROUTING_HOST_CONTROLS } from "./controls/routing-hosts.ts";
 import { ROUTING_LIVE_CONTROLS } from "./controls/routing-live.ts";
 import { SEGMENTATION_CONTROLS } from "./controls/segmentation.ts";
 import { VERIFICATION_CONTROLS } from "./controls/verification.ts";
+import { withOperator } from "./operator.ts";
 
 /** Every control that this version probes, in the catalogue's order. */
 export const CONTROLS: readonly Control[] = [
@@ -46,7 +47,7 @@ export const CONTROLS: readonly Control[] = [
   ...DNS_ACCESS_CONTROLS,
   ...CONFIGURATION_CONTROLS,
   ...CHANGE_CONTROLS,
-];
+].map(withOperator);
 
 /** The control of that id; a TypeError for one that this version does not probe: a defect of the caller. */
 export function controlOf(id: string): Control {

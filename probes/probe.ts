@@ -212,6 +212,7 @@ export interface RecordProbe extends Common {
     | "ip6-state"
     | "live-rules"
     | "zones"
+    | "operator-files"
     | "second-converge";
 }
 
