@@ -1,5 +1,6 @@
 import type { Estate } from "../policy/estate.ts";
 import { filesOf, originalOf, SERVER_NAMES, type Server } from "../policy/operator/operator.ts";
+import { operatorMistakes } from "../policy/operator/mistakes.ts";
 import type { ServiceObservation } from "../probes/observation.ts";
 import type { RecordProbe } from "../probes/probe.ts";
 import type { Control, Observations } from "./control.ts";
@@ -59,9 +60,25 @@ export function withOperator(control: Control): Control {
     probes: (estate) => [...(own(estate).length > 0 ? [FILES] : []), ...control.probes(estate)],
     judge: (estate, seen) => [
       ...own(estate).map((server) => takenCheck(estate, seen, server)),
+      ...mistakeChecks(estate, control.id),
       ...control.judge(estate, seen),
     ],
   };
+}
+
+function mistakeChecks(estate: Estate, id: string): Check[] {
+  return operatorMistakes(estate)
+    .filter(({ control }) => control === id)
+    .map(({ position, message, remedy }) => ({
+      title: `${at(position)} ${position.pointer}`.trim(),
+      result: "fail",
+      expected: "files of the operator that ask for what the control does",
+      observed: message,
+      reason: `${message}. ${remedy}`,
+      disagreement: "intent gap",
+      declared: declaredAt(estate, position),
+      evidence: [],
+    }));
 }
 
 function takenCheck(estate: Estate, seen: Observations, server: Server): Check {

@@ -77,12 +77,24 @@ export function interfaces(lab: Lab, namespace: string): Set<string> {
   return new Set(lines.slice(2).map((line) => line.split(":")[0]?.trim() ?? ""));
 }
 
-/** `address:port` of every listening TCP socket of a namespace, proc_net_tcp(5). */
+/**
+ * `address:port` of every listening TCP socket of a namespace, proc_net_tcp(5). One on every IPv6 address takes IPv4 too, as
+ * Go's do where a server names none: `0.0.0.0:port`.
+ */
 export function tcpListeners(lab: Lab, namespace: string): Set<string> {
-  const lines = within(lab, namespace, () => readFileSync("/proc/thread-self/net/tcp", "utf8")).split("\n");
+  const read = (family: "tcp" | "tcp6") =>
+    existsSync(`/proc/thread-self/net/${family}`)
+      ? readFileSync(`/proc/thread-self/net/${family}`, "utf8").split("\n").slice(1)
+      : [];
+  const [own, six] = within(lab, namespace, () => [read("tcp"), read("tcp6")] as const);
   const LISTEN = "0A";
-  const rows = lines.slice(1).map((line) => line.trim().split(/\s+/));
-  return new Set(rows.filter((row) => row[3] === LISTEN).map((row) => decode(row[1] ?? "")));
+  const listening = (lines: readonly string[]) =>
+    lines
+      .map((line) => line.trim().split(/\s+/))
+      .filter((row) => row[3] === LISTEN)
+      .map((row) => row[1] ?? "");
+  const everywhere = listening(six).filter((place) => /^0{32}:/.test(place));
+  return new Set([...listening(own), ...everywhere.map((place) => place.slice(24))].map(decode));
 }
 
 /** `0D00000A:0035` -> `10.0.0.13:53`: the address in the machine's byte order. */

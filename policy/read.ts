@@ -4,6 +4,7 @@ import type { Estate } from "./estate.ts";
 import type { FileTree } from "./file-tree.ts";
 import { FILE_NAMES } from "./files.ts";
 import { type FileText, loadEstate } from "./load.ts";
+import { passedOver } from "./operator/passed-over.ts";
 import { readOperator } from "./operator/read.ts";
 import { describePosition, linesOf, positionAt } from "./position.ts";
 import { type Node, nodeOf } from "./proxmox/node.ts";
@@ -77,7 +78,8 @@ export function readEstate(folder: string, tree: FileTree = DISK): Estate {
   if (!host || !lxc || !vm) throw new TypeError("a file was neither read nor refused");
   const estate = loadEstate(found, { host, lxc, vm, ...(stacks && { stacks }) });
   const operator = readOperator({ tree, sha256Of, decode: decodeStrictly }, found);
-  return { ...estate, ...(operator && { operator }) };
+  if (!operator) return estate;
+  return { ...estate, operator, notes: [...estate.notes, ...passedOver({ operator })] };
 }
 
 /** The one folder at or below the given one that holds the host's file. A folder that holds it ends the search there. */
