@@ -4,7 +4,7 @@ import { GATEWAY_OUTER_ADDRESS, PUBLIC_DNS_ADDRESS } from "./layout.ts";
 import type { LinkBatch, Resource } from "./resource.ts";
 
 /** MAC addresses of what is not a guest: locally administered, outside the ranges that Phoenix files use. */
-const MAC = {
+export const MAC = {
   host: "02:50:48:00:00:0d",
   gatewayInner: "02:50:48:00:00:01",
   gatewayOuter: "02:50:48:00:01:01",

@@ -246,9 +246,14 @@ interface RenewalTrial {
   readonly trial: "renewal";
 }
 
+/** A lab made, changed, its rules loaded and its node built anew, while undeclared ports are asked. */
+interface WindowTrial {
+  readonly trial: "window";
+}
+
 /** The lab converged to another declaration, and back. */
 interface ChangeTrial {
   readonly trial: "change";
 }
 
-type Trial = RestartTrial | ImpostorTrial | RenewalTrial | ChangeTrial;
+type Trial = RestartTrial | ImpostorTrial | RenewalTrial | ChangeTrial | WindowTrial;

@@ -105,4 +105,44 @@ function leftCheck(seen: Observations): Check {
   });
 }
 
-export const CHANGE_CONTROLS: readonly Control[] = [bothWays];
+const WINDOW: TrialProbe = { kind: "trial", id: "trial window", from: "phx", trial: "window" };
+
+const PHASES = {
+  create: "a lab is made from nothing",
+  change: "it converges to more",
+  "change back": "it converges back",
+  reload: "its rules are loaded anew",
+  rebuild: "its node is built anew",
+} as const;
+
+const noWindow: Control = {
+  id: "CFG-004",
+  disturbs: true,
+  sampled: (_estate, seen) =>
+    `${seen.service(WINDOW.id).answer}, from wan, lan and one guest, at the ports that rules name and the usual mistakes`,
+  probes: () => [WINDOW],
+  judge: (_estate, seen) =>
+    (Object.keys(PHASES) as (keyof typeof PHASES)[]).map((phase) => windowCheck(seen, phase)),
+};
+
+/** The prober has to have had a way: packets that left, and declared ones that arrived, there and afterwards. */
+function windowCheck(seen: Observations, phase: keyof typeof PHASES): Check {
+  const { id, facts, answer, outcome } = seen.service(WINDOW.id);
+  const count = (fact: string) => Number(facts[`${phase} ${fact}`] ?? 0);
+  const { [`${phase} open`]: open = [] } = facts;
+  const found = [open].flat().map(String);
+  const isTold = count("sent") > 0 && count("twins") > 0 && count("twins after") > 0;
+  const figures = `${count("sent")} undeclared packets in ${count("rounds")} rounds, at most ${count("gap")} ms apart; ${count("twins")} declared ones arrived`;
+  return serviceCheck(found.length > 0 || isTold ? outcome : "unknown", isTold && found.length === 0, {
+    title: `while ${PHASES[phase]} no undeclared port opens`,
+    expected: "no undeclared packet arrives, declared ones do",
+    observed: found.length > 0 ? found.join(", ") : figures,
+    reason:
+      found.length > 0
+        ? `while ${PHASES[phase]}, ${found.length} undeclared flows reached their destination: ${found.slice(0, 8).join(", ")}`
+        : `the prober had no way there: ${figures || answer}`,
+    evidence: [id],
+  });
+}
+
+export const CHANGE_CONTROLS: readonly Control[] = [bothWays, noWindow];
