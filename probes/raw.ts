@@ -14,8 +14,8 @@ const BODY_LENGTH = 80;
 const MOST_REPLY_BYTES = 1024 * 1024;
 
 /**
- * Bytes on a connection of its own, and all that came back until the server closed it; once a first response is whole, our
- * side is ended. The peer's certificate is not verified: others do that.
+ * Bytes on a connection of its own, and all that came back until the server closed it; where the bytes don't ask for that,
+ * our side is ended once a first response is whole. The peer's certificate is not verified: others do that.
  */
 export async function observeRaw({ lab }: ProbeContext, probe: RawProbe): Promise<ServiceObservation> {
   const { id, from, address, port, tls, bytes, title } = probe;
@@ -97,7 +97,8 @@ function exchange(
       : tcp;
     const chunks: Buffer[] = [];
     let length = 0;
-    let halfClosed = false;
+    // Who asked the server to close leaves it to the server: to end first would break off a request behind the first one.
+    let halfClosed = /\bclose\b/i.test(sent.toString("latin1"));
     const end = (ended: string) => {
       clearTimeout(timer);
       socket.destroy();
