@@ -61,7 +61,12 @@ function guestWith(
   const octets = [Number(id) >> 16, Number(id) >> 8, Number(id)].map((each) => each & 255);
   const mac = ["52:54:01", ...octets.map((each) => each.toString(16).padStart(2, "0"))].join(":");
   return {
-    ...{ id, address, mac, bridge, prefixLength, position },
+    id,
+    address,
+    mac,
+    bridge,
+    prefixLength,
+    position,
     kind: "lxc",
     name: NEWCOMER,
     role: "backend",
