@@ -40,8 +40,11 @@ export async function proxyTargets(
 
 /** Exported for its test. */
 export function targetsOf(root: readonly Directive[]): string[] {
-  return root.flatMap((section) => {
-    const all = within([section]);
+  // A file that `http` includes stands by itself in what `nginx -T` prints; `stream` has upstreams of its own.
+  const streams = root.filter(({ name }) => name === "stream");
+  const rest = root.filter(({ name }) => name !== "stream");
+  return [rest, ...streams.map((stream) => [stream])].flatMap((sections) => {
+    const all = within(sections);
     const upstreams = new Map(
       all
         .filter(({ name }) => name === "upstream")
