@@ -41,7 +41,7 @@ export function operatorStepCa(estate: Estate) {
   return { resources, argv, mapped };
 }
 
-export function stepCaRoot(estate: Estate): string {
+function stepCaRoot(estate: Estate): string {
   return `${folderOf(guestOf(estate, "ca").id)}/root`;
 }
 

@@ -1,7 +1,7 @@
 import { HarnessError } from "../../errors.ts";
 
 /** A word of a directive, as Nginx reads it: quotes and escapes undone. */
-export interface Word {
+interface Word {
   readonly text: string;
   readonly line: number;
   readonly column: number;
