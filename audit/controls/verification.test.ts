@@ -50,8 +50,8 @@ test("each plain hop is listed with the line that declares it, and no other", ()
   const notes = control.notes?.(estate, new Observations([])) ?? [];
   assert.ok(plain.length > 0);
   assert.deepEqual(
-    notes.map((note) => /for (\S+), phoenix_lxc_configs\.json:\d+:\d+$/.exec(note)?.[1]),
-    plain.map(({ hostname }) => hostname),
+    notes.map((note) => /for (\S+), phoenix_(?:lxc|hypervisor)_configs?\.json:\d+:\d+$/.exec(note)?.[1]),
+    [...plain.map(({ hostname }) => hostname), "drphoenix.internal.thinkheads.ai"],
   );
 });
 
