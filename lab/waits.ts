@@ -17,7 +17,7 @@ export const BOUND = {
   /** From Traefik's start with certificates that are to be renewed: it looks once a minute, then it orders. */
   renewalMs: 75_000,
   /** The same of a server on the operator's own files, which may never be: it then runs on, and the controls say why. */
-  operatorMs: 12_000,
+  operatorMs: 30_000,
   /** From Traefik's start to all its certificates. */
   certificatesMs: 30_000,
   /** A batch of packets: until sent = captured + accounted. */
