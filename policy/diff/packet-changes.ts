@@ -160,18 +160,9 @@ function causesOf(
     group.flatMap((change) => decidersOf(comparison, change, side).map((ruling) => ({ side, ruling }))),
   );
   const deciding = distinct(decided.map(({ side, ruling }) => causeOf(side, ruling)));
-  const hasTwins = group.some(({ from, to, was }) => {
-    const hops = [
-      ...(comparison.crowdOf("senders", from).length > 1
-        ? [comparison.hops.nodes.head.passes(from, to)[0]]
-        : []),
-      ...(comparison.crowdOf("receivers", to).length > 1
-        ? [comparison.hops.nodes.head.passes(was ?? from, to).at(-1)]
-        : []),
-    ];
-    return decided.some(
-      ({ ruling: { decider, where } }) => "position" in decider && hops.some((hop) => hop?.where === where),
-    );
+  const hasTwins = group.some((change) => {
+    const names = ownHopsOfMany(comparison, change);
+    return decided.some(({ ruling: { decider, where } }) => "position" in decider && names.includes(where));
   });
   const { base, head } = comparison.sides;
   const ends = group.flatMap((change) => {
@@ -181,6 +172,21 @@ function causesOf(
   });
   const behind = changedBehind(base.node, head.node, [...new Set(ends)], deciding);
   return { causes: [...deciding, ...behind], ...(hasTwins && { hasTwins }) };
+}
+
+/** What the first hop and the last are called, where one guest stands for many that have such a hop each. */
+function ownHopsOfMany(comparison: Comparison, { from, to, was, family }: PairChange): readonly string[] {
+  const [isOfSenders, isOfReceivers] = [
+    comparison.crowdOf("senders", from).length > 1,
+    comparison.crowdOf("receivers", to).length > 1,
+  ];
+  return SIDES.flatMap((side) => {
+    const target = side === "base" ? (was ?? to) : to;
+    if (!comparison.endsOn(side, { from, to: target, family })) return [];
+    const passes = comparison.hops.nodes[side].passes(from, target);
+    const own = [isOfSenders ? passes[0] : undefined, isOfReceivers ? passes.at(-1) : undefined];
+    return own.flatMap((pass) => pass?.where ?? []);
+  });
 }
 
 function decidersOf(comparison: Comparison, change: PairChange, side: SideName): readonly DecidedSet[] {

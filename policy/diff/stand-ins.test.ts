@@ -135,7 +135,7 @@ test("a host that moved, or a guest on another bridge, is told of each guest by 
   }
 });
 
-test("of a new guest and many that are alike the lines of one are told, and that the others have their own", () => {
+test("of a guest that is new or gone and many that are alike the lines of one are told, and that the others have their own", () => {
   const guestsOf = (count: number) =>
     Object.fromEntries(
       Array.from({ length: count }, (_, index) => [
@@ -147,18 +147,19 @@ test("of a new guest and many that are alike the lines of one are told, and that
       ]).flat(),
     );
   const world = { ...WORLD, "cluster.fw": "[OPTIONS]\nenable: 1\n" };
-  const sides = completed(
+  const [without, withOne] = [
     sideOfTexts({ ...world, ...guestsOf(4) }),
     sideOfTexts({ ...world, ...guestsOf(4), "309.conf": hardware(9, elsewhere(9)) }),
-  );
-  const comparison = compareSides(...sides, new Set());
-  const [change, ...more] = inWords(comparison, pairChanges(comparison)).filter(({ flows }) =>
-    flows.includes("tcp 22, IPv6 too"),
-  );
-  assert.deepEqual(more, []);
-  assert.deepEqual(
-    change?.to.map(({ id }) => id),
-    ["300", "301", "302", "303"],
-  );
-  assert.equal(change?.hasTwins, true);
+  ];
+  for (const sides of [completed(without, withOne), completed(withOne, without)]) {
+    const comparison = compareSides(...sides, new Set());
+    const changes = inWords(comparison, pairChanges(comparison));
+    const [change, ...more] = changes.filter(({ flows }) => flows.includes("tcp 22, IPv6 too"));
+    assert.deepEqual(more, []);
+    assert.deepEqual(
+      change?.to.map(({ id }) => id),
+      ["300", "301", "302", "303"],
+    );
+    assert.equal(change?.hasTwins, true);
+  }
 });
