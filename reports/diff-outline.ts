@@ -73,7 +73,7 @@ function item(head: readonly Part[]): Item {
 }
 
 function groupItem(group: ChangeGroup, places: number): Item {
-  const { flows, causes, approval } = group;
+  const { flows, causes, approval, hasTwins } = group;
   const [deviation, answer, example] = [deviationText(group), answerText(group), exampleOf(group)];
   return {
     head: [{ quoted: wayText(group, places) }],
@@ -86,6 +86,7 @@ function groupItem(group: ChangeGroup, places: number): Item {
         const { lead, text } = causeParts(cause);
         return { depth: 2, parts: [{ quoted: lead }, " ", { quoted: text }] };
       }),
+      hasTwins ? [{ depth: 2, parts: ["of the others by lines of their own that say the same"] }] : [],
       example === undefined ? [] : [{ depth: 2, parts: ["e.g. ", { quoted: example }] }],
     ],
   };

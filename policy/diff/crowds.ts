@@ -33,8 +33,10 @@ export interface Stability {
   readonly received: ReadonlySet<Place>;
   /** All that are not both, or of which files alone can't tell. */
   readonly changed: ReadonlySet<Place>;
-  /** A place is new or gone, has moved, or hangs elsewhere. */
-  readonly hasMoved: boolean;
+  /** New, gone, or at another address. */
+  readonly movers: ReadonlySet<Place>;
+  /** A NIC is of another kind, or on another bridge: its packets take another way. */
+  readonly isRehung: boolean;
 }
 
 /** Those that are `apart` count as changed. */
@@ -51,7 +53,9 @@ export function stabilityOf(
   const sent = new Set(plain.filter((place) => told.isStable(place, "out")));
   const received = new Set(plain.filter((place) => told.isStable(place, "in")));
   const changed = new Set(places.filter((place) => !sent.has(place) || !received.has(place)));
-  return { places, sent, received, changed, hasMoved: unmoved.length < guests.length };
+  const own = [...guests, ...places.filter((place) => place === "host")];
+  const movers = new Set(own.filter((place) => !told.isAtHome(place)));
+  return { places, sent, received, changed, movers, isRehung: guests.some((place) => told.isRehung(place)) };
 }
 
 /**
@@ -60,7 +64,7 @@ export function stabilityOf(
  */
 export function assembleCrowds(
   { node, addresses }: DiffSide,
-  { places, sent, received, changed, hasMoved }: Stability,
+  { places, sent, received, changed }: Stability,
   touched: Readonly<Record<Direction, Touched | undefined>>,
 ): Crowds {
   const words = { in: new HopWords(node, touched.in), out: new HopWords(node, touched.out) };
@@ -77,8 +81,7 @@ export function assembleCrowds(
     };
     return [...Map.groupBy(places, nameOf).values()];
   };
-  // What a place that is new or gone may send is told by each destination's own lines.
-  return { senders: by("out", sent), receivers: by("in", hasMoved ? new Set() : received) };
+  return { senders: by("out", sent), receivers: by("in", received) };
 }
 
 /** What the files of both sides tell of guests' NICs. */
@@ -100,9 +103,19 @@ class Told {
   /** On both sides one NIC with the same addresses. */
   isUnmoved(place: Place): boolean {
     const [was, is] = [this.#nics.base.get(place), this.#nics.head.get(place)];
-    if (!was || !is || hardwareOf(was) !== hardwareOf(is)) return false;
-    const [before = [], after = []] = [this.#base, this.#head].map(({ addresses }) => addresses.get(place));
-    return before.join(" ") === after.join(" ");
+    return was && is ? hardwareOf(was) === hardwareOf(is) && this.isAtHome(place) : false;
+  }
+
+  /** On both sides, with the same addresses. */
+  isAtHome(place: Place): boolean {
+    const before = homeOf(this.#base, this.#nics.base, place);
+    const after = homeOf(this.#head, this.#nics.head, place);
+    return before !== undefined && before === after;
+  }
+
+  isRehung(place: Place): boolean {
+    const [was, is] = [this.#nics.base.get(place), this.#nics.head.get(place)];
+    return was && is ? was.kind !== is.kind || was.bridge !== is.bridge : false;
   }
 
   /** Words say all of its hops, and its address is its own. */
@@ -119,6 +132,16 @@ class Told {
     if (this.#words.base.everywhere === this.#words.head.everywhere && areSurelySame(base, head)) return true;
     return this.#words.base.of(was, direction) === this.#words.head.of(is, direction);
   }
+}
+
+/** Its addresses; undefined where the side lacks it. */
+function homeOf(
+  { node, addresses }: DiffSide,
+  nics: ReadonlyMap<Place, Nic>,
+  place: Place,
+): string | undefined {
+  if (place === "host") return node.host.address;
+  return nics.has(place) ? (addresses.get(place) ?? []).join(" ") : undefined;
 }
 
 function nicsOf({ node }: Pick<DiffSide, "node">): ReadonlyMap<Place, Nic> {

@@ -6,7 +6,7 @@ import { isDefined, parseReference, type RuleScope, resolveAlias, resolveSet } f
 import { FAMILIES } from "./families.ts";
 import { ruleLine } from "../rule-line.ts";
 import type { Direction } from "../standing.ts";
-import type { Touched } from "./touched.ts";
+import type { OwnRule, Touched } from "./touched.ts";
 
 /**
  * What a node's files declare for the hops of its NICs, in words, without a chain being written. Two NICs with the same words
@@ -44,7 +44,8 @@ export class HopWords {
 
   #write(nic: Nic, direction: Direction): string {
     const file = this.#node.guests.get(nic.guestId);
-    const own = file && nic.flagged && guestOptions(file).enable ? this.#chain(nic, file, direction) : "";
+    const isOn = file && nic.flagged && guestOptions(file).enable;
+    const own = isOn ? this.#chain(nic, file, direction) : file ? "off" : "no file";
     return `${this.everywhere} ${nic.bridge} ${nic.flagged} ${own}`;
   }
 
@@ -78,10 +79,21 @@ export class HopWords {
   #rule(rule: FirewallRule, scope: RuleScope, direction: Direction): readonly string[] {
     if (!rule.enabled) return [];
     if (rule.type === "group") return this.#group(rule.group, direction);
-    if (rule.type !== direction || this.#touched?.mayDecide(rule) === false) return [];
+    if (rule.type !== direction || !this.#mayDecide(rule, scope, direction)) return [];
     const { source, dest } = rule;
     if (source === undefined && dest === undefined) return [ruleLine(rule)];
     return [`${ruleLine(rule)} ${this.#end(source, scope)} ${this.#end(dest, scope)}`];
+  }
+
+  /** What is asked of a rule is whom it names on the far end: who sends into the NIC, or is sent to out of it. */
+  #mayDecide(rule: OwnRule, scope: RuleScope, direction: Direction): boolean {
+    const far = direction === "in" ? rule.source : rule.dest;
+    return this.#touched?.mayDecide(rule, () => far && this.#addresses(far, scope)) ?? true;
+  }
+
+  /** As a rule has them, of an alias or a set what it stands for; what Proxmox adds to sets of its own no file says. */
+  #addresses(text: string, scope: RuleScope): string {
+    return OWN_SETS.test(text) ? "addresses of Proxmox" : this.#end(text, scope) || text;
   }
 
   #group(name: string, direction: Direction): readonly string[] {
@@ -127,6 +139,8 @@ export class HopWords {
     }
   }
 }
+
+const OWN_SETS = /^\+.*(?:management|ipfilter)/;
 
 function resolvedText(text: string, scope: RuleScope): string {
   const reference = parseReference(text);

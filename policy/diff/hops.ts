@@ -1,4 +1,3 @@
-import type { Ruling } from "../chain.ts";
 import type { Place } from "../flow.ts";
 import type { Family } from "../ip.ts";
 import { modelOf } from "../model.ts";
@@ -22,7 +21,7 @@ export interface Pair {
 
 /** Flows that one line decides. */
 interface DecidedFlows {
-  readonly ruling: Ruling;
+  readonly ruling: DecidedSet;
   readonly flows: PacketSet;
 }
 

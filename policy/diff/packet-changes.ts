@@ -1,7 +1,7 @@
-import type { Ruling } from "../chain.ts";
 import { decideOn } from "../decide.ts";
 import type { Decision, Flow, Place } from "../flow.ts";
 import type { Family } from "../ip.ts";
+import type { DecidedSet } from "../space/node-space.ts";
 import type { PacketSet } from "../space/packet-set.ts";
 import { flowOfPacket } from "../space/witness.ts";
 import { astrayWords, type Deviation } from "./astray.ts";
@@ -39,6 +39,8 @@ export interface PacketChange {
   /** One of the packets; a side that lacks one of its places has none. */
   readonly witness: Readonly<Partial<Record<SideName, Fate>>>;
   readonly causes: readonly Cause[];
+  /** Some of the causes are lines of a guest at one end of the witness: the others have the same in their own files. */
+  readonly hasTwins?: true;
   /** Who has approved that it is newly allowed. */
   readonly approval?: JudgedApproval;
 }
@@ -87,7 +89,7 @@ function describe(
       ...(before !== undefined && { before }),
       ...(after !== undefined && { after }),
       witness,
-      causes: causesOf(comparison, group),
+      ...causesOf(comparison, group),
       ...(approval && { approval }),
     },
   ];
@@ -150,20 +152,44 @@ function refuseAgreement(kind: ChangeKind, { base, head }: PacketChange["witness
 }
 
 /** What decides these packets at the hops that are not the same, and what changed behind it. */
-function causesOf(comparison: Comparison, group: readonly PairChange[]): readonly Cause[] {
-  const deciding = distinct(
-    SIDES.flatMap((side) => group.flatMap((change) => decidersOf(comparison, change, side))),
+function causesOf(
+  comparison: Comparison,
+  group: readonly PairChange[],
+): Pick<PacketChange, "causes" | "hasTwins"> {
+  const decided = SIDES.flatMap((side) =>
+    group.flatMap((change) => decidersOf(comparison, change, side).map((ruling) => ({ side, ruling }))),
   );
+  const deciding = distinct(decided.map(({ side, ruling }) => causeOf(side, ruling)));
+  const hasTwins = group.some((change) => {
+    const names = ownHopsOfMany(comparison, change);
+    return decided.some(({ ruling: { decider, where } }) => "position" in decider && names.includes(where));
+  });
   const { base, head } = comparison.sides;
   const ends = group.flatMap((change) => {
     const isReceivers = SIDES.every((side) => comparison.hops.receiverAlone(side, change));
     const { from, to, was } = change;
     return [...(isReceivers ? [] : [from]), to, ...(was === undefined ? [] : [was])];
   });
-  return [...deciding, ...changedBehind(base.node, head.node, [...new Set(ends)], deciding)];
+  const behind = changedBehind(base.node, head.node, [...new Set(ends)], deciding);
+  return { causes: [...deciding, ...behind], ...(hasTwins && { hasTwins }) };
 }
 
-function decidersOf(comparison: Comparison, change: PairChange, side: SideName): readonly Cause[] {
+/** What the first hop and the last are called, where one guest stands for many that have such a hop each. */
+function ownHopsOfMany(comparison: Comparison, { from, to, was, family }: PairChange): readonly string[] {
+  const [isOfSenders, isOfReceivers] = [
+    comparison.crowdOf("senders", from).length > 1,
+    comparison.crowdOf("receivers", to).length > 1,
+  ];
+  return SIDES.flatMap((side) => {
+    const target = side === "base" ? (was ?? to) : to;
+    if (!comparison.endsOn(side, { from, to: target, family })) return [];
+    const passes = comparison.hops.nodes[side].passes(from, target);
+    const own = [isOfSenders ? passes[0] : undefined, isOfReceivers ? passes.at(-1) : undefined];
+    return own.flatMap((pass) => pass?.where ?? []);
+  });
+}
+
+function decidersOf(comparison: Comparison, change: PairChange, side: SideName): readonly DecidedSet[] {
   const { from, to, was, family, kind, set, whole, deviation } = change;
   const pair = { from, to: side === "base" ? (was ?? to) : to, family };
   const own = kind === "denied" ? "base" : kind === "answer" ? undefined : "head";
@@ -188,11 +214,11 @@ function decidersOf(comparison: Comparison, change: PairChange, side: SideName):
           // Of what comes through only those that accept are told, and the flows of a set cost more than all else.
           .filter(({ verdict }) => !isAccepted || verdict === "accept")
           .filter((each) => !(deviation ? each.set : comparison.flowsOf(each.set)).intersect(here).isEmpty);
-  return telling(decided, isAccepted).map((ruling) => causeOf(side, ruling));
+  return telling(decided, isAccepted);
 }
 
 /** What comes through is accepted by all that it meets, and what does not is refused by one: the others tell nothing. */
-function telling(decided: readonly Ruling[], isAccepted: boolean): readonly Ruling[] {
+function telling(decided: readonly DecidedSet[], isAccepted: boolean): readonly DecidedSet[] {
   const refusing = decided.filter(({ verdict }) => verdict !== "accept");
   if (isAccepted) return decided.filter(({ verdict }) => verdict === "accept");
   return refusing.length > 0 ? refusing : decided;

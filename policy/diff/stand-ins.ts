@@ -6,6 +6,7 @@ import { Comparison, endsOfSides, placesOf } from "./compare.ts";
 import { assembleCrowds, type Crowd, type Crowds, type Stability, stabilityOf, standIns } from "./crowds.ts";
 import { FAMILIES } from "./families.ts";
 import { type Pair, SIDES } from "./hops.ts";
+import { MoverAddresses } from "./mover-addresses.ts";
 import { bordersBetween, pairsOf, takeovers } from "./pairs.ts";
 import type { DiffSide } from "./side.ts";
 import { Touched } from "./touched.ts";
@@ -17,7 +18,7 @@ import { Touched } from "./touched.ts";
 export function compareSides(base: DiffSide, head: DiffSide, apart: ReadonlySet<Place>): Comparison {
   const ends = endsOfSides(base, head);
   const stability = stabilityOf(base, head, placesOf(ends), apart);
-  const { changed, hasMoved } = stability;
+  const { changed, movers, isRehung } = stability;
   const compare = (places: Iterable<Place>, own: Crowds): Comparison => {
     const kept = new Set([...places].map(guestOf));
     return new Comparison(reduced(base, kept), reduced(head, kept), ends, own);
@@ -31,13 +32,14 @@ export function compareSides(base: DiffSide, head: DiffSide, apart: ReadonlySet<
   const outOf = ways.filter(({ from }) => changed.has(from) && !isPlainDevice(from));
   const standing = ({ senders, receivers }: Crowds): readonly Place[] => [
     ...changed,
-    ...(into.length > 0 || hasMoved ? senders.flatMap(standIns) : []),
-    ...(outOf.length > 0 || hasMoved ? receivers.flatMap(standIns) : []),
+    ...(into.length > 0 || movers.size > 0 || isRehung ? senders.flatMap(standIns) : []),
+    ...(outOf.length > 0 || movers.size > 0 || isRehung ? receivers.flatMap(standIns) : []),
   ];
+  const theirs = new MoverAddresses(movers, ends);
   const crowds = assembleCrowds(head, stability, {
     // What is sent to another's own address gets there, whoever is changed.
-    out: hasMoved ? undefined : touchedBy(alone, into, addressesOf(head, stability)),
-    in: hasMoved ? undefined : touchedBy(alone, outOf),
+    out: isRehung ? undefined : touchedBy(alone, into, new Touched(theirs, addressesOf(head, stability))),
+    in: isRehung ? undefined : touchedBy(alone, outOf, new Touched(theirs)),
   });
   const first = compare(standing(crowds), crowds);
   const finer = finerCrowds(first);
@@ -58,10 +60,17 @@ function addressesOf({ addresses }: DiffSide, { changed }: Stability): ReadonlyS
   return found;
 }
 
-/** All packets that fare otherwise on these ways: whatever changes between any two places is among them. */
-function touchedBy(comparison: Comparison, ways: readonly Pair[], elsewhere?: ReadonlySet<string>): Touched {
-  const touched = new Touched(elsewhere);
-  for (const pair of ways) for (const set of unlike(comparison, pair)) touched.add(set);
+/**
+ * With all packets that fare otherwise on these ways: whatever changes between any two places is among them, but for what movers
+ * send and are sent. Of a guest that is new or gone nothing else is told.
+ */
+function touchedBy(comparison: Comparison, ways: readonly Pair[], touched: Touched): Touched {
+  const isGuests = ({ from, to }: Pair) => /^\d/.test(from) || /^\d/.test(to);
+  for (const pair of ways) {
+    const isAlone = SIDES.some((side) => !comparison.endsOn(side, pair));
+    if (isAlone && isGuests(pair)) continue;
+    for (const set of unlike(comparison, pair)) touched.add(set);
+  }
   return touched;
 }
 

@@ -3,8 +3,10 @@ import type { FirewallRule } from "../proxmox/file.ts";
 import type { PacketSet } from "../space/packet-set.ts";
 import type { Span } from "../space/spans.ts";
 import { servicesOf } from "./astray.ts";
+import type { MoverAddresses } from "./mover-addresses.ts";
 
-type Rule = Exclude<FirewallRule, { type: "group" }>;
+/** A rule that is no group's name. */
+export type OwnRule = Exclude<FirewallRule, { type: "group" }>;
 
 const NUMBERS: ReadonlyMap<string | undefined, readonly number[]> = new Map([
   ["tcp", [TCP]],
@@ -12,16 +14,21 @@ const NUMBERS: ReadonlyMap<string | undefined, readonly number[]> = new Map([
   ["icmp", [ICMP, ICMPV6]],
 ]);
 
-/** Protocols and ports of packets that the two sides do not treat alike at some hop: which rules may decide one of them. */
+/**
+ * Packets that the two sides may not treat alike, by protocol and port where some hop is not what it was, and by address where a
+ * place is not: which rules may decide one of them.
+ */
 export class Touched {
   readonly #services = new Map<number, Span[]>();
   /** By protocol, then by ports. */
   readonly #known = new Map<string | undefined, Map<string | undefined, boolean>>();
 
+  readonly #movers: MoverAddresses;
   readonly #elsewhere: ReadonlySet<string>;
 
-  /** Of packets that are sent to one of the addresses `elsewhere` nothing is told. */
-  constructor(elsewhere: ReadonlySet<string> = new Set()) {
+  /** Of packets that are sent to one of the addresses `elsewhere` nothing is told by protocol and port. */
+  constructor(movers: MoverAddresses, elsewhere: ReadonlySet<string> = new Set()) {
+    this.#movers = movers;
     this.#elsewhere = elsewhere;
   }
 
@@ -37,8 +44,13 @@ export class Touched {
     this.#known.clear();
   }
 
-  /** False only where a rule surely decides none of them, by its protocol, its ports or its one destination. */
-  mayDecide({ macro, proto, port, dest }: Rule): boolean {
+  /** False only where a rule surely decides none of them; `far` is whom it names at the end that may be a mover. */
+  mayDecide(rule: OwnRule, far: () => string | undefined): boolean {
+    return this.#mayServe(rule) || this.#movers.mayMeet(far());
+  }
+
+  /** By its protocol, its ports or its one destination. */
+  #mayServe({ macro, proto, port, dest }: OwnRule): boolean {
     if (dest !== undefined && this.#elsewhere.has(dest)) return false;
     const numbers = macro === undefined ? NUMBERS.get(proto) : undefined;
     if (!numbers) return true;
