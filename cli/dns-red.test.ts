@@ -1,4 +1,5 @@
 import "../fixtures/own-labs.ts";
+import { someOf } from "../fixtures/spoilings.ts";
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -203,7 +204,7 @@ describe("name servers that are not what their files say", () => {
     for (const [id, { result, summary }] of findings) assert.equal(result, "pass", `${id}: ${summary}`);
   });
 
-  for (const { title, file, change, beside, unread, red, result = "fail" } of SPOILINGS) {
+  for (const { title, file, change, beside, unread, red, result = "fail" } of someOf(SPOILINGS)) {
     test(`${title}: ${Object.keys(red).join(" and ")}`, async () => {
       const path = outside(lab, `${HOST}/${file}`);
       const text = readFileSync(path, "utf8");

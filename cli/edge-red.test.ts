@@ -1,4 +1,5 @@
 import "../fixtures/own-labs.ts";
+import { someOf } from "../fixtures/spoilings.ts";
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -243,7 +244,7 @@ describe("a lab whose edge or mesh is not what its files say", () => {
 
   test("as converged, each is conformant", () => assertRed({}));
 
-  for (const { title, file, change, shown, red, untold } of SPOILINGS) {
+  for (const { title, file, change, shown, red, untold } of someOf(SPOILINGS)) {
     test(`${title}: ${Object.keys(red).join(" and ")}`, async () => {
       const path = outside(lab, file);
       const right = readFileSync(path, "utf8");
