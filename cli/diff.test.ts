@@ -267,6 +267,14 @@ test("names, routes, certificates and guests", async () => {
     assert.ok(stdout.includes(`${line}\n`), line);
 });
 
+function assertSarif(log: unknown): void {
+  if (!existsSync(SCHEMA)) return;
+  const ajv = new Ajv.default({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  const validate = ajv.compile(JSON.parse(readFileSync(SCHEMA, "utf8")) as object);
+  assert.ok(validate(log), JSON.stringify(validate.errors));
+}
+
 test("JSON and SARIF hold what text does, SARIF by its schema, and no form holds a secret", async () => {
   using head = estateFolder(open);
   const json = await phx(["diff", REFERENCE, head.path, "--json"]);
@@ -296,14 +304,36 @@ test("JSON and SARIF hold what text does, SARIF by its schema, and no form holds
     log.runs[0]?.results.map(({ ruleId }) => ruleId),
     ["newly-allowed"],
   );
-  if (existsSync(SCHEMA)) {
-    const ajv = new Ajv.default({ strict: false, allErrors: true });
-    addFormats.default(ajv);
-    const validate = ajv.compile(JSON.parse(readFileSync(SCHEMA, "utf8")) as object);
-    assert.ok(validate(log), JSON.stringify(validate.errors));
-  }
+  assertSarif(log);
   for (const form of ["text", "markdown", "json", "sarif"]) {
     const { stdout, stderr } = await phx(["diff", NEWER, REFERENCE, "--format", form]);
     assert.doesNotMatch(stdout + stderr, SECRETS);
   }
+});
+
+test("of a place with too many rules each form says that packets are undecided, and what else changed", async () => {
+  using head = estateFolder(({ lxc }) => {
+    const { firewall, network_config: network } = lxc.lxc_configs["102"];
+    firewall.rules = Array.from({ length: 2001 }, () => ({ type: "in", action: "DROP" }));
+    network.nameservers = "10.0.0.99";
+  });
+  const why = "guest 102 has 2,001 rules, of which at most 2,000 are compared";
+  const ended = async (form: string) => {
+    const { status, stdout, stderr } = await phx(["diff", REFERENCE, head.path, "--format", form]);
+    assert.deepEqual([status, stderr], [4, `phx: undecided: ${why}; packets were not compared\n`]);
+    return stdout;
+  };
+  const text = await ended("text");
+  assert.match(text, new RegExp(`^Undecided:\n  ${why}: packets were not compared$`, "m"));
+  assert.match(text, /^undecided: packets were not compared; guest: 1$/m);
+  assert.match(await ended("markdown"), /^### phx diff: undecided$/m);
+  const { undecided, changes, declared } = JSON.parse(await ended("json")) as Record<string, unknown>;
+  assert.deepEqual([undecided, changes], [why, []]);
+  assert.match(JSON.stringify(declared), /10\.0\.0\.99/);
+  const log = JSON.parse(await ended("sarif")) as { runs: { results: { ruleId: string }[] }[] };
+  assert.deepEqual(
+    log.runs[0]?.results.map(({ ruleId }) => ruleId),
+    ["undecided"],
+  );
+  assertSarif(log);
 });

@@ -3,7 +3,6 @@ import { join, posix } from "node:path";
 import { EXIT, HarnessError } from "../errors.ts";
 import { CONFORMANCE_FILE, type Exceptions, parseConformance } from "../policy/approval.ts";
 import { diffOf, type GovernedSide, unapproved } from "../policy/diff/diff.ts";
-import { tooLong } from "../policy/diff/size.ts";
 import { type ChangeGroup, groupChanges, inOrder } from "../policy/diff/group.ts";
 import type { PacketChange } from "../policy/diff/packet-changes.ts";
 import { sideOf } from "../policy/diff/side.ts";
@@ -65,17 +64,16 @@ export async function run(args: string[]): Promise<number> {
   if (!print) throw usage("diff", WORDS, `--format ${format}`);
   const [base, head] = readSides(positionals, paths[0], values.node);
   const [was, is] = [governed("BASE", base), governed("HEAD", head)];
-  const undecided = tooLong(was.node) ?? tooLong(is.node);
-  if (undecided !== undefined) {
-    process.stderr.write(`phx: undecided: ${undecided}; nothing was compared\n`);
-    return EXIT.inconclusive;
-  }
   const diff = diffOf(was, is, new Date());
   const places = new Set(
     [was, is].flatMap(({ node }) => [...node.nics.map(({ place }) => place), "lan", "host", "beyond"]),
   ).size;
   const input = { diff, groups: groupChanges(diff.packets), base: base.title, head: head.title, places };
   process.stdout.write(print(input, { files: is.files, below: head.below }));
+  if (diff.undecided !== undefined) {
+    process.stderr.write(`phx: undecided: ${diff.undecided}; packets were not compared\n`);
+    return EXIT.inconclusive;
+  }
   return unapproved(diff).length > 0 ? EXIT.findings : EXIT.conformant;
 }
 
@@ -117,10 +115,11 @@ const PRINTERS: Readonly<Record<string, (input: DiffInput, head: Located) => str
 };
 
 function jsonOf({ diff, base, head }: DiffInput): unknown {
-  const { exceptions, approvals, packets, declared, files, hasServices } = diff;
+  const { undecided, exceptions, approvals, packets, declared, files, hasServices } = diff;
   return {
     base,
     head,
+    ...(undecided !== undefined && { undecided }),
     unapproved: unapproved(diff).reduce((sum, change) => sum + pairsOf(change), 0),
     conformance: { changes: exceptions, approvals },
     changes: packets.map(changeJson),
@@ -161,13 +160,28 @@ function sarifOf({ diff, places }: DiffInput, { files, below }: Located): unknow
     );
     return findingOf(group, places, positions, located[0]?.name ?? "");
   });
+  const { undecided } = diff;
   return renderSarif({
     version: version(),
-    lints: { "newly-allowed": NEWLY_ALLOWED },
-    findings,
+    lints: { "newly-allowed": NEWLY_ALLOWED, ...(undecided !== undefined && { undecided: UNDECIDED }) },
+    findings: undecided === undefined ? findings : [undecidedFinding(undecided, located[0]?.name ?? "")],
     files: located,
     root: "The repository's root; of a named folder the current one, or where it lies outside of that itself.",
   });
+}
+
+const UNDECIDED = {
+  level: "finding",
+  what: "packets were not compared",
+  why: "a place has more rules than are compared, so that nothing is known to be newly allowed or not",
+  remedy: "Give the place fewer rules: one may name many ports, or a set of addresses.",
+} as const;
+
+function undecidedFinding(subject: string, file: string): SarifFinding {
+  const { level, remedy } = UNDECIDED;
+  const position = { file, line: 1, column: 1, pointer: "" };
+  const message = `undecided: ${subject}: packets were not compared`;
+  return { lint: "undecided", level, position, message, remedy, subject, related: [], count: 1 };
 }
 
 function findingOf(

@@ -16,9 +16,8 @@ export function renderDiffMarkdown(input: DiffInput): string {
   const { diff, groups, base, head } = input;
   const page = new Page();
   const isClean = sectionsOf(groups).every(({ title }) => title !== "Newly allowed");
-  page.add(
-    `### phx diff: ${isClean ? "nothing newly allowed without approval" : "something is newly allowed"}\n`,
-  );
+  const verdict = isClean ? "nothing newly allowed without approval" : "something is newly allowed";
+  page.add(`### phx diff: ${diff.undecided === undefined ? verdict : "undecided"}\n`);
   page.add(`${code(base)} → ${code(head)}\n`);
   for (const section of outlineOf(input)) page.section(section);
   if (!diff.hasServices) page.add(`\n${NO_SERVICES}\n`);

@@ -36,6 +36,10 @@ export function outlineOf(input: DiffInput): readonly OutlineSection[] {
   const { diff, groups, places } = input;
   const governance = [
     {
+      title: "Undecided",
+      items: diff.undecided === undefined ? [] : [item([diff.undecided, ": packets were not compared"])],
+    },
+    {
       title: "conformance.json itself changes",
       items: diff.exceptions.map(({ what, text }) => item([`${what}: `, { quoted: text }])),
     },

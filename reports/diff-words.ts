@@ -122,6 +122,7 @@ export function pairsOf({ from, to }: Pick<ChangeGroup, "from" | "to">): number 
 export function summaryOf({ diff, groups }: Pick<DiffInput, "diff" | "groups">): string {
   const { declared, files } = diff;
   const parts = [
+    ...(diff.undecided === undefined ? [] : ["undecided: packets were not compared"]),
     ...sectionsOf(groups).map(({ title, groups: own }) => {
       const pairs = own.reduce((sum, group) => sum + pairsOf(group), 0);
       return `${title.toLowerCase()}: ${own.length} (${counted(pairs, "pair")})`;

@@ -10,7 +10,7 @@ interface Entry {
   readonly position?: Position;
 }
 
-type Topic = "guest" | "DNS" | "route" | "public name" | "certificate" | "certificate authority";
+type Topic = "host" | "guest" | "DNS" | "route" | "public name" | "certificate" | "certificate authority";
 
 /** What of it one side declares otherwise than the other. */
 export interface DeclaredChange {
@@ -24,13 +24,16 @@ export interface DeclaredChange {
   readonly after?: Position;
 }
 
-/** What the sides declare beside firewalls; of Proxmox's own files guests alone. */
+/** What the sides declare beside firewalls; of Proxmox's own files the host and guests alone. */
 export function declaredChanges(base: DiffSide, head: DiffSide): readonly DeclaredChange[] {
-  const guests = changesOf("guest", guestsOf(base), guestsOf(head));
-  if (!base.estate || !head.estate) return guests;
+  const machines = [
+    ...changesOf("host", hostOf(base), hostOf(head)),
+    ...changesOf("guest", guestsOf(base), guestsOf(head)),
+  ];
+  if (!base.estate || !head.estate) return machines;
   const [was, is] = [base.estate, head.estate];
   return [
-    ...guests,
+    ...machines,
     ...changesOf("DNS", answersOf(was), answersOf(is)),
     ...changesOf("route", routesOf(was), routesOf(is)),
     ...changesOf("public name", publicNamesOf(was), publicNamesOf(is)),
@@ -73,6 +76,12 @@ function differing({ fields: was }: Entry, { fields: is }: Entry): string {
     .join(", ");
 }
 
+/** Where the node stands in the network: its rules and all that asks it for names go by its address. */
+function hostOf({ node: { host } }: DiffSide): readonly Entry[] {
+  const { address, bridge, localNetwork: network, gateway = "none" } = host;
+  return [{ key: "the host", fields: { address, network, bridge, gateway } }];
+}
+
 function guestsOf({ node, estate, names, addresses }: DiffSide): readonly Entry[] {
   const known = new Map(estate?.guests.map((guest) => [guest.id, guest]));
   return node.nics.map((nic) => {
@@ -84,6 +93,8 @@ function guestsOf({ node, estate, names, addresses }: DiffSide): readonly Entry[
         name: names.get(nic.guestId),
         kind: nic.kind,
         address: addresses.get(nic.place)?.join(", "),
+        gateway: guest && (guest.gateway ?? "none"),
+        "name servers": guest && (guest.nameservers.join(", ") || "none named"),
         role: guest?.role,
         bridge: nic.bridge,
         MAC: nic.mac,

@@ -4,6 +4,7 @@ import { type DeclaredChange, declaredChanges } from "./declared.ts";
 import { inWords, type PacketChange } from "./packet-changes.ts";
 import { pairChanges } from "./pairs.ts";
 import { completed, type DiffSide } from "./side.ts";
+import { tooLong } from "./size.ts";
 import { compareSides } from "./stand-ins.ts";
 
 /** A file that is not the same on both sides, by its text. */
@@ -20,6 +21,8 @@ interface ExceptionChange {
 
 /** What a change of the files does. */
 export interface Diff {
+  /** Why packets were not compared, and approvals not judged: then there are none of either. */
+  readonly undecided?: string;
   /** The file that approves changes is itself changed by this one. */
   readonly exceptions: readonly ExceptionChange[];
   /** Of base: a change can't approve itself. */
@@ -39,23 +42,28 @@ export interface GovernedSide extends DiffSide {
 /** What becomes of packets, names, routes, certificates and guests between two sides. Pure; `now` is when approvals are judged. */
 export function diffOf(base: GovernedSide, head: GovernedSide, now: Date): Diff {
   const sides = completed(base, head);
-  // Who is approved by name is looked at by name.
-  const approved = base.exceptions.approvals.flatMap(({ from, to }) => [from, to].flat().map(placeIn));
-  const comparison = compareSides(...sides, new Set(approved));
-  const { changes, approvals } = judgeApprovals(
-    comparison,
-    pairChanges(comparison),
-    base.exceptions.approvals,
-    now,
-  );
+  const undecided = tooLong(base.node) ?? tooLong(head.node);
   return {
+    ...(undecided === undefined
+      ? packetsOf(base.exceptions, sides, now)
+      : { undecided, packets: [], approvals: [] }),
     exceptions: exceptionChanges(base.exceptions, head.exceptions),
-    approvals,
-    packets: inWords(comparison, changes),
     declared: declaredChanges(...sides),
     files: fileChanges(base, head),
     hasServices: base.estate !== undefined && head.estate !== undefined,
   };
+}
+
+function packetsOf(
+  { approvals: given }: Exceptions,
+  sides: readonly [DiffSide, DiffSide],
+  now: Date,
+): Pick<Diff, "packets" | "approvals"> {
+  // Who is approved by name is looked at by name.
+  const approved = given.flatMap(({ from, to }) => [from, to].flat().map(placeIn));
+  const comparison = compareSides(...sides, new Set(approved));
+  const { changes, approvals } = judgeApprovals(comparison, pairChanges(comparison), given, now);
+  return { approvals, packets: inWords(comparison, changes) };
 }
 
 /** Newly allowed, and nobody has approved it. */
