@@ -165,20 +165,20 @@ for (const [title, text, words] of REFUSED)
     });
     const converged = await phx(["converge", folder, "--lab", lab.name]);
     assert.equal(converged.status, 0, converged.stderr);
-    const run = await ran(["probe", lab.name, "--controls", "EDGE-003,RTE-002,PKI-003"]);
+    const run = await ran(["probe", lab.name, "--controls", "EDGE-005,RTE-003,PKI-003"]);
     const taken = run.findings.flatMap(({ control, checks }) =>
       checks.filter((check) => check.title.startsWith("Nginx takes")).map((check) => ({ control, ...check })),
     );
     assert.deepEqual(
       taken.map(({ control }) => control),
-      ["EDGE-003"],
+      ["EDGE-005"],
     );
     assert.notEqual(taken[0]?.result, "pass");
     assert.match(taken[0]?.observed ?? "", words);
     assert.doesNotMatch(JSON.stringify(run), /root:x:0:0:root/);
     assert.deepEqual(run.faults, []);
     assert.deepEqual(
-      failed(run).filter((line) => !line.startsWith("EDGE-003")),
+      failed(run).filter((line) => !line.startsWith("EDGE-005")),
       [],
     );
     assert.equal(existsSync(WITNESS), false);
@@ -198,7 +198,7 @@ test("Traefik and Step-CA that refuse say why; the rest of the lab stands", asyn
       .map(({ observed }) => `${control} ${observed}`),
   );
   assert.match(said.join("\n"), /RTE-002 .*field not found, node: bogus/);
-  assert.match(said.join("\n"), /PKI-003 .*(?:provisioner|NONE)/);
+  assert.match(said.join("\n"), /PKI-003 address cannot be empty/);
   assert.deepEqual(
     failed(run).filter((line) => line.startsWith("DNS")),
     [],
