@@ -4,6 +4,7 @@ import type { Decision, Flow, Hop, Place } from "./flow.ts";
 import { FAMILIES, firstPackets } from "./prove/reach.ts";
 import type { Node } from "./proxmox/node.ts";
 import type { Course } from "./space/courses.ts";
+import { MOST_LINES } from "./space/hop-sets.ts";
 import { stateNumber } from "./space/layout.ts";
 import { spaceOf } from "./space/node-space.ts";
 import { PacketSet } from "./space/packet-set.ts";
@@ -44,9 +45,6 @@ export interface Explained {
   readonly first: Passing;
   readonly established: Passing;
 }
-
-/** Rules at one hop of which the sets take seconds, as those of `phx coverage`. */
-const MOST_LINES = 2000;
 
 /** Undefined where the lines of the hops are too many. A packet that is its own reply opens nothing. Pure. */
 export function explainSet(

@@ -5,6 +5,7 @@ import { type Model, modelOf, type NicModel } from "../model.ts";
 import type { Node } from "../proxmox/node.ts";
 import { ruleLine } from "../rule-line.ts";
 import { NONE } from "../space/diagram.ts";
+import { MOST_LINES } from "../space/hop-sets.ts";
 import { PacketSet } from "../space/packet-set.ts";
 import { isInhabited, witnessOf } from "../space/witness.ts";
 import { heirsOf } from "./cover.ts";
@@ -41,7 +42,6 @@ export interface CoverageOptions {
 }
 
 const MAX = 8;
-const MOST_LINES = 2000;
 
 /** For each declared rule of a node what it decides, and what of that it alone decides. Pure. */
 export function coverageOf(node: Node, options: CoverageOptions = {}): Coverage {

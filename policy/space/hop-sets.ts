@@ -1,12 +1,14 @@
-import type { Ruling } from "../chain.ts";
+import type { GroupChain, Ruling } from "../chain.ts";
 import type { Pass } from "../passes.ts";
 import type { Broadcasts } from "../shared-chains.ts";
 import { type Diagram, NONE } from "./diagram.ts";
 import { PacketSpace } from "./packet-space.ts";
 import { shapeOf } from "./shape.ts";
 import { type GroupSteps, type Step, StepMaker } from "./steps.ts";
-import type { GroupChain } from "../chain.ts";
 import { memberOf } from "./witness.ts";
+
+/** Lines of one hop at most, where each is asked for its packets: the sets of more take minutes. */
+export const MOST_LINES = 2000;
 
 /** The packets that one line of a hop decides. */
 export interface Decided {
