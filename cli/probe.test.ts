@@ -309,7 +309,7 @@ describe("a standing lab that is not what its files say", () => {
     await run(lab, "host", ["iptables-legacy", "-t", "mangle", "-D", ...loss]);
   });
 
-  test("Traefik stopped: RTE-002 fails, RTE-001 and RTE-003 lack a positive twin and name Traefik", async () => {
+  test("Traefik stopped: RTE-002 fails; RTE-001 and RTE-003 lack a positive twin and name Traefik", async () => {
     await signal(lab, processOf("traefik"), "STOP");
     const { status, run: judged } = probe("RTE");
     assert.equal(status, 1);

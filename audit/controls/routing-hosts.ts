@@ -83,7 +83,7 @@ const refusesUndeclared: Control = {
 const NORMAL = "is the same name in any case, with a trailing dot and with its port";
 const ALONE = "is routed by its name alone";
 
-/** All of these reach the declared backend of the route. */
+/** All of these reach the declared backend of the route; says nothing where the plain request for the name does not. */
 function sameCheck(
   estate: Estate,
   seen: Observations,
@@ -91,22 +91,26 @@ function sameCheck(
   probes: readonly HttpProbe[],
   title: string,
 ): Check {
+  const reaches = ({ facts }: ServiceObservation) =>
+    facts["canaryReturned"] === true &&
+    facts["guest"] === route.guestId &&
+    facts["address"] === route.address &&
+    facts["port"] === route.port;
+  const plain = seen.service(viaEdge(estate, route.hostname).id);
   const all = probes.map(({ id }) => seen.service(id));
-  const elsewhere = all.filter(
-    ({ facts }) =>
-      facts["canaryReturned"] !== true ||
-      facts["guest"] !== route.guestId ||
-      facts["address"] !== route.address ||
-      facts["port"] !== route.port,
-  );
+  const elsewhere = all.filter((each) => !reaches(each));
   const wrong = elsewhere.map(({ request, answer }) => `${request}: ${answer}`);
-  return serviceCheck("answered", wrong.length === 0, {
+  const unsure =
+    !reaches(plain) || (wrong.length > 0 && elsewhere.every(({ outcome }) => outcome === "unknown"));
+  return serviceCheck(unsure ? "unknown" : "answered", reaches(plain) && wrong.length === 0, {
     title: `${route.hostname} ${title}`,
     expected: `${all.length} × the canary from ${route.address}:${route.port}`,
     observed: wrong.length ? `${wrong.length} of ${all.length} did not: ${wrong.join("; ")}` : "so",
-    reason: `not from ${route.address}:${route.port}, declared at ${at(route.position)}: ${wrong.join("; ")}`,
+    reason: reaches(plain)
+      ? `not from ${route.address}:${route.port}, declared at ${at(route.position)}: ${wrong.join("; ")}`
+      : `no positive twin: ${meshName(estate)} does not take ${route.hostname} to its backend (${plain.request}: ${plain.answer})`,
     declared: declaredAt(estate, route.position),
-    evidence: all.map(({ id }) => id),
+    evidence: [plain.id, ...all.map(({ id }) => id)],
   });
 }
 
@@ -162,7 +166,10 @@ function variants(estate: Estate, route: Route): HttpProbe[] {
 /** Requests show it for what was asked; that the live rules read nothing but the host shows it for all others. */
 const hostAlone: Control = {
   id: "RTE-004",
-  probes: (estate) => [ROUTERS, ...estate.routes.flatMap((route) => variants(estate, route))],
+  probes: (estate) => [
+    ROUTERS,
+    ...estate.routes.flatMap((route) => [viaEdge(estate, route.hostname), ...variants(estate, route)]),
+  ],
   judge: (estate, seen) => [
     ruleCheck(seen),
     ...estate.routes.map((route) => sameCheck(estate, seen, route, variants(estate, route), ALONE)),

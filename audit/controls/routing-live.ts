@@ -81,7 +81,7 @@ function certificatesCheck(estate: Estate, seen: Observations): Check {
     title: "Traefik holds one certificate for each declared name and no other",
     expected: declared.join(", "),
     observed: held.join(", ") || answer,
-    reason: why.join("; ") || answer,
+    reason: outcome === "answered" ? why.join("; ") : answer,
     evidence: [id],
   });
 }
@@ -119,14 +119,14 @@ const liveRouters: Control = {
         ...common,
         title: "each declared route is a live router to its backend",
         expected: declared.join("; "),
-        reason: missing.length ? `Traefik lacks ${missing.join("; ")}` : answer,
+        reason: outcome === "answered" ? `Traefik lacks ${missing.join("; ")}` : answer,
       }),
       serviceCheck(outcome, outcome === "answered" && strange.length === 0, {
         ...common,
         title: "Traefik listens on its entry point, and its API on loopback alone",
         expected: wanted.join(", "),
-        observed: listeners.join(", "),
-        reason: `Traefik's guest also listens on ${strange.join(", ")}${open}`,
+        observed: listeners.join(", ") || answer,
+        reason: strange.length ? `Traefik's guest also listens on ${strange.join(", ")}${open}` : answer,
       }),
       certificatesCheck(estate, seen),
       strangersCheck(estate, seen),
