@@ -38,16 +38,15 @@ test(
     assert.ok(await readBack(arrives, BOUND.exchangeMs), "declared packets arrive: the prober has its way");
     assert.deepEqual((await prober.read()).open, []);
     await run(lab, "host", ["iptables-legacy", "-F", "INPUT"]);
-    const opened = await readBack(async () => {
-      const { open } = await prober.read();
-      return open.length > 0 ? open : undefined;
+    // A reading may fall into the first round after the flush: what it has so far is kept.
+    const opened = new Set<string>();
+    const known = await readBack(async () => {
+      for (const name of (await prober.read()).open) opened.add(name);
+      return opened.has("lan > host tcp/22") || undefined;
     }, BOUND.exchangeMs);
-    assert.ok(
-      opened?.includes("lan > host tcp/22") || opened?.includes("lan > host tcp/111"),
-      String(opened),
-    );
+    assert.ok(known, [...opened].join(", "));
     assert.deepEqual(
-      opened?.filter((name) => !name.includes("> host ")),
+      [...opened].filter((name) => !name.includes("> host ")),
       [],
       "of the guests' rules nothing was flushed",
     );
