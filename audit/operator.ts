@@ -96,7 +96,8 @@ function takenCheck(estate: Estate, seen: Observations, server: Server): Check {
   };
   if (words.length === 0) return { ...common, result: "pass", observed: "as expected" };
   const said = words.join("; ");
-  const place = placeIn(estate, said);
+  const place =
+    placeIn(estate, said) ?? (wordsOf("refused").length > 0 ? mainFile(estate, server) : undefined);
   const declared = place && declaredAt(estate, place);
   const where = declared ? `${at(declared)}: ` : "";
   const lacks = /No such file or directory|no such file or directory/.test(said);
@@ -117,6 +118,14 @@ function linesOf(facts: ServiceObservation["facts"], fact: string): readonly str
   const lines = facts[fact];
   return Array.isArray(lines) ? lines : [];
 }
+
+/** The file that a server starts from, where its words name none. */
+function mainFile(estate: Estate, server: Server) {
+  const own = filesOf(estate, server).find(({ path }) => MAIN_FILE.test(path));
+  return own && { file: own.name, line: 1, column: 1, pointer: "" };
+}
+
+const MAIN_FILE = /\/(?:nginx\.conf|traefik\.ya?ml|ca\.json)$/;
 
 /** `... in /etc/nginx/sites-enabled/gateway:12` as the operator's own file and its line. */
 function placeIn(estate: Estate, words: string) {

@@ -9,6 +9,7 @@ import { sentenceOf } from "../policy/prove/trials.ts";
 import { nodeOf } from "../policy/proxmox/node.ts";
 import { readDeclaration } from "../policy/read.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
+import { proofsOf } from "./check-operator.ts";
 import { type Blamed, unpatchedText } from "./check-text.ts";
 
 /**
@@ -52,7 +53,7 @@ function patchOf(estate: Estate): readonly PatchOperation[] {
 
 /** What is wrong by a control or a lint; what is a note is not. */
 function findAll(estate: Estate): readonly Proof[] {
-  return [...proveAll(estate), ...lintProofs(estate)];
+  return [...proofsOf(estate), ...lintProofs(estate)];
 }
 
 /** Findings of the lint as violations. A rule that repeats another can go, whoever wrote it; all else has more than one end. */

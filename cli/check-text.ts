@@ -10,6 +10,8 @@ import { counted, shown } from "../reports/text.ts";
 export interface Checked extends LintReport {
   readonly files: readonly Pick<SourceFile, "name" | "sha256">[];
   readonly proofs?: readonly Proof[];
+  /** Which of the servers' own files were read, in words. */
+  readonly operator?: string;
 }
 
 /** A violation and the control, or the lint, that has it. */
@@ -21,7 +23,7 @@ export const UNDECIDED =
 
 /** Findings and violations as compilers print, so that an editor finds the place; then each control, then the counts. */
 export function checkText(checked: Checked): string {
-  const { findings, proofs = [] } = checked;
+  const { findings, proofs = [], operator } = checked;
   const violations = proofs.flatMap(({ control, violations: own }) =>
     own.map((each) => ({ control, ...each })),
   );
@@ -29,7 +31,7 @@ export function checkText(checked: Checked): string {
     ...findings.map((each) => ({ position: each.position, text: findingText(each) })),
     ...violations.map((each) => ({ position: each.position, text: violationText(each) })),
   ].sort((a, b) => comparePositions(a.position, b.position));
-  return `${[...lines.map(({ text }) => text), ...proofs.map(proofText), summary(checked)].join("\n")}\n`;
+  return `${[...lines.map(({ text }) => text), ...proofs.map(proofText), ...(operator ? [shown(operator, LONGEST)] : []), summary(checked)].join("\n")}\n`;
 }
 
 function findingText({ level, lint, position, message, remedy }: LintFinding): string {

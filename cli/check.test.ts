@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -12,6 +12,13 @@ import type { PatchOperation } from "../policy/prove/proof.ts";
 function proxmoxFolder(files: Readonly<Record<string, string>>): Disposable & { path: string } {
   const path = mkdtempSync(join(tmpdir(), "phx-check-"));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+/** A folder's files in one of its own; gone when disposed of. */
+function copyOf(folder: string): Disposable & { path: string } {
+  const path = mkdtempSync(join(tmpdir(), "phx-check-"));
+  cpSync(folder, path, { recursive: true });
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
 
@@ -55,6 +62,53 @@ test("a violation: exit 1, the rule, the remedy and a packet; the patch mends it
       { op: "add", path: "/lxc_configs/802/firewall/rules/0/source", value: "10.0.0.12" },
     ],
   });
+});
+
+test("what the servers' own files get wrong is a violation with its line, and right ones prove nothing more", async () => {
+  const estate = (name: string) => join(MISTAKES, "..", name);
+  const [right, unverified, open, patch, sarif] = await Promise.all([
+    phx(["check", estate("operator-right")]),
+    phx(["check", estate("operator-unverified")]),
+    phx(["check", estate("operator-http-challenge")]),
+    phx(["check", estate("operator-http-challenge"), "--fix-patch"]),
+    phx(["check", estate("operator-http-challenge"), "--format", "sarif"]),
+  ]);
+  assert.equal(right.status, 0);
+  assert.match(
+    right.stdout,
+    /^read of the operator's own files: Nginx 3 files, Traefik 2 files, Step-CA none, so phx's own template; .*: phx plan\n0 findings/m,
+  );
+  assert.doesNotMatch(right.stdout, /PKI-006|RTE-005/);
+  for (const { status } of [unverified, open, patch, sarif]) assert.equal(status, 1);
+  assert.match(
+    unverified.stdout,
+    /^nginx\/sites-available\/gateway:52:9: violation PKI-006: proxy_pass https:\/\/traefik without proxy_ssl_verify on: .*\n {4}Set proxy_ssl_verify on, /m,
+  );
+  assert.match(open.stdout, /^traefik\/traefik\.yml:18:14: violation RTE-005: api\.insecure at :8080/m);
+  assert.match(open.stdout, /^traefik\/traefik\.yml:46:21: violation PKI-001: .* asks for httpChallenge/m);
+  assert.match(open.stdout, /^violated \(1\) PKI-001: Step-CA resolves .*, and the operator's own files\.$/m);
+  assert.equal(patch.stdout, "{}\n");
+  assert.match(
+    patch.stderr,
+    /traefik\.yml:46:21: violation PKI-001: [^\n]*\n {4}no patch: it is the server's own file/,
+  );
+  const { runs } = JSON.parse(sarif.stdout) as { runs: { results: { ruleId: string }[] }[] };
+  const rules = runs.flatMap(({ results }) => results.map(({ ruleId }) => ruleId));
+  assert.deepEqual(
+    rules.filter((rule) => /^[A-Z]/.test(rule)),
+    ["PKI-001", "RTE-005"],
+  );
+});
+
+test("a patch of the Phoenix files leaves what the servers' own files get wrong, and says so", async () => {
+  using folder = copyOf(join(MISTAKES, "database-open-to-all"));
+  const yml = readFileSync(join(MISTAKES, "..", "operator-http-challenge", "traefik", "traefik.yml"));
+  mkdirSync(join(folder.path, "traefik"));
+  writeFileSync(join(folder.path, "traefik", "traefik.yml"), yml);
+  const { status, stdout, stderr } = await phx(["check", folder.path, "--fix-patch"]);
+  assert.equal(status, 1);
+  assert.match(stdout, /"path": "\/lxc_configs\/802\/firewall\/rules\/0\/source"/);
+  assert.match(stderr, /violation RTE-005/);
 });
 
 /** What `--fix-patch` prints, applied to a mistake's files in a folder of its own. */

@@ -7,12 +7,12 @@ import { lint, type Told } from "../policy/lint/lint.ts";
 import type { FirewallFile } from "../policy/proxmox/file.ts";
 import type { Node } from "../policy/proxmox/node.ts";
 import { parseFirewallFile } from "../policy/proxmox/parse.ts";
-import { proveAll } from "../policy/prove/all.ts";
 import type { Proof } from "../policy/prove/proof.ts";
 import { readDeclaration } from "../policy/read.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
 import { renderSarif, type SarifFinding, type SarifLint } from "../reports/sarif.ts";
 import { parseArguments, usage } from "./arguments.ts";
+import { filesRead, proofsOf } from "./check-operator.ts";
 import { printPatch } from "./check-patch.ts";
 import { type Checked, checkText, countsOf, UNDECIDED, witnessText } from "./check-text.ts";
 import { REFERENCE_FOLDER } from "./labs.ts";
@@ -23,7 +23,7 @@ export const help = `usage: phx check [DIR] [--format text|json|sarif] [--json] 
 Reads the files alone and says what is wrong with them: rules that repeat, contradict or never match, lines that Proxmox
 ignores, guests without a firewall, unused names, secrets. Each has its place and a remedy; docs/lint.md lists them all.
 Of Phoenix files each control that they decide is proved, for every packet and every name, or violated, with a packet that
-shows it: docs/check.md. Sends nothing, needs no lab and no root. Exit 1 on any finding or violation; notes never fail.
+shows it, and where the checkout carries the servers' own files what of them breaks one: docs/check.md. Sends nothing, needs no lab and no root. Exit 1 on any finding or violation; notes never fail.
 Exit 4 where there is neither, but not all rules could be compared or proved.
 
   DIR            folder with the Phoenix files, or with Proxmox's .fw files (default: the reference estate)
@@ -63,7 +63,9 @@ export async function run(args: string[]): Promise<number> {
 
 function check(folder: string, nodeName: string | undefined): Checked {
   const { node, told, files, estate } = read(folder, nodeName);
-  return { ...lint(node, told), files, ...(estate && { proofs: proveAll(estate) }) };
+  const operator = estate && filesRead(estate);
+  const proofs = estate && proofsOf(estate);
+  return { ...lint(node, told), files, ...(proofs && { proofs }), ...(operator && { operator }) };
 }
 
 function read(

@@ -1,6 +1,6 @@
 import { apply, isUnfinished, type Programs, programsOf, readLive } from "../converge/apply.ts";
 import { desired } from "../converge/desired.ts";
-import { plan } from "../converge/plan.ts";
+import { MARKS, plan } from "../converge/plan.ts";
 import type { Plan, Step } from "../converge/resource.ts";
 import { createLab, destroyLab, type Lab, recordEstate, standingLabs } from "../lab/lab.ts";
 import { holdLab } from "../lab/record.ts";
@@ -24,6 +24,10 @@ root. Killed before its end, it leaves nothing.
 flags:
   --lab NAME    name of the lab (default: named as the folder)
   --help        this text
+
+Each step is a line: + create, ~ replace, ^ reload (the server reads its files again and runs on), - remove.
+
+exit status: 0 the lab is what the files say, 2 bad input, 3 harness or environment fault
 
 example:
   sudo ./phx converge my-estate
@@ -67,10 +71,8 @@ async function wholeLab(name: string): Promise<Lab | undefined> {
   return undefined;
 }
 
-const MARK = { create: "+", replace: "~", reload: "^", remove: "-" } as const;
-
 function tell({ action, resource, why }: Step, durationMs: number): void {
   const reason = action === "create" ? "" : `  ${why}`;
-  const line = `${MARK[action]} ${resource.key.padEnd(44)} ${durationMs.toFixed(0).padStart(5)} ms${reason}`;
+  const line = `${MARKS[action]} ${resource.key.padEnd(44)} ${durationMs.toFixed(0).padStart(5)} ms${reason}`;
   console.log(shown(line, Number.POSITIVE_INFINITY));
 }

@@ -42,6 +42,13 @@ function digestOf(path: string): string {
   return hash.digest("hex");
 }
 
+test("the help shows how a folder is written, and each exit status", async () => {
+  const { stdout } = await phx(["diff", "--help"]);
+  assert.match(stdout, /^ {7}phx diff \.\/DIR \.\/DIR$/m);
+  assert.match(stdout, /^ {2}\.\/DIR +a folder/m);
+  assert.match(stdout, /^exit status: 0 [^]*, 1 [^]*, 2 [^]*, 3 [^]*, 4 /m);
+});
+
 test("revisions in every spelling say the same, and nothing is written", async () => {
   using repo = repository();
   repo.git("checkout", "-qb", "work");

@@ -17,6 +17,7 @@ import { parseArguments, usage } from "./arguments.ts";
 import { EXPECTED, readSides, type Side, toldOf } from "./diff-sides.ts";
 
 export const help = `usage: phx diff BASE HEAD [--format text|markdown|json|sarif] [--json] [--node NAME]
+       phx diff ./DIR ./DIR
        phx diff BASE..HEAD|BASE...HEAD|BASE [-- PATH]
 
 Says what a change of the files does, for every packet: what becomes allowed that was not, what is denied now, what is refused
@@ -24,8 +25,9 @@ in another way or answered by another guest; who reaches whom, one packet as an 
 routes, certificates and guests likewise. Both sides are read as they are, a revision without a checkout; nothing is sent or
 written, and no root is needed.
 
-  BASE, HEAD     git revisions: main, HEAD~3, a tag, main:etc; or folders with the Phoenix files or with Proxmox's .fw files,
-                 which are written as paths: ./etc, /srv/etc
+  BASE, HEAD     git revisions: main, HEAD~3, a tag, main:etc; or folders, each as ./DIR
+  ./DIR          a folder with the Phoenix files or with Proxmox's .fw files, written as a path, so that no revision is meant:
+                 ./etc, ../etc, /srv/etc
   BASE..HEAD     two revisions; with ... what HEAD changed since it left BASE
   BASE           one revision, against the working tree
   PATH           the folder in the repository, from the current one (default: all of it)
@@ -41,7 +43,8 @@ Where flows are meant to become allowed, an approval in BASE's conformance.json,
 guest is another one on HEAD covers nothing, and HEAD's own approvals do not count. Packets with a forged source or MAC need one
 that says so (deviation). Names, routes and certificates are told and do not fail.
 
-exit status: 0 where no packet is newly allowed, or each is approved, and 1 where one is
+exit status: 0 no packet is newly allowed, or each is approved, 1 one is that nobody approved, 2 bad input, 3 harness or
+environment fault, 4 the packets could not be compared
 
 example:
   phx diff main..HEAD -- etc

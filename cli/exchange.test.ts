@@ -134,7 +134,10 @@ test("a folder that holds something, a file, one below nothing, a link to nothin
     [folder.path, /found one that holds dangling, loop, mine\. Give a new or an empty folder.*\[usage\]/],
     [join(folder.path, "mine"), /found a file there or on the way/],
     [join(folder.path, "mine", "out"), /found a file there or on the way/],
-    [join(folder.path, "a", "b"), /found no folder/],
+    [
+      join(folder.path, "a", "b"),
+      /^phx: phx export pve: --out \S+\/a\/b: expected a folder to make it in, found no (\S+\/a)\. Make that first: mkdir -p \1 \[usage\]\n$/,
+    ],
     [
       join(folder.path, "dangling"),
       /found a symbolic link to nothing\. Give a new or an empty folder.*\[usage\]/,
@@ -149,6 +152,31 @@ test("a folder that holds something, a file, one below nothing, a link to nothin
   }
   assert.deepEqual(readdirSync(folder.path).sort(), ["dangling", "loop", "mine"]);
   assert.equal(textOf(folder.path, "mine"), "kept");
+});
+
+test("a server's templates name the FOLDER and --force, and what is missing, each in its own words", async () => {
+  using folder = folderWith({ mine: "kept" });
+  const cases: readonly (readonly [args: readonly string[], expected: RegExp])[] = [
+    [
+      [folder.path],
+      /^phx: phx export nginx: \S+: expected a new or an empty folder, found one that holds mine\. Give a new or an empty folder: with --force files of the same names are replaced\. \[usage\]\n$/,
+    ],
+    [
+      [join(folder.path, "a", "b")],
+      /^phx: phx export nginx: \S+\/a\/b: expected a folder to make it in, found no (\S+\/a)\. Make that first: mkdir -p \1 \[usage\]\n$/,
+    ],
+    [
+      [],
+      /^phx: phx export: expected a FOLDER behind nginx, found none\. Run 'phx export --help'\. \[usage\]\n$/,
+    ],
+    [["x", "--out", "y"], /found nginx with --out, which is of pve alone\. Run/],
+  ];
+  for (const [args, expected] of cases) {
+    const { status, stdout, stderr } = await phx(["export", "nginx", ...args]);
+    assert.deepEqual([status, stdout], [2, ""]);
+    assert.match(stderr, expected);
+  }
+  assert.deepEqual(readdirSync(folder.path), ["mine"]);
 });
 
 const needsRoot = { skip: process.getuid?.() !== 0 && "only root can mount, and become nobody" };

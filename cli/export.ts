@@ -52,7 +52,8 @@ export async function run(args: string[]): Promise<number> {
     throw usage("export", EXPECTED, positionals.join(" ") || "nothing");
   const estate = readEstate(folder);
   const made = exportEstate(estate);
-  if (values.out !== undefined) writeFolder("export", values.out, made.files.map(toWrite));
+  if (values.out !== undefined)
+    writeFolder({ by: "phx export pve: --out", folder: values.out }, made.files.map(toWrite));
   process.stdout.write(values.json ? inJson(made) : inWords(made, values.out));
   for (const { id, name, reason } of estate.leftOut) tellAside(`left out: guest ${id} (${name}): ${reason}`);
   for (const { text, reason, position } of made.refused)
@@ -66,10 +67,11 @@ function exportTemplates(
   [out, folder = REFERENCE_FOLDER]: readonly string[],
   { out: other, json, force }: { out?: string; json?: boolean; force?: boolean },
 ): number {
-  if (out === undefined || other !== undefined || json)
-    throw usage("export", EXPECTED, `${server} ${out ?? ""}`);
+  if (out === undefined) throw usage("export", `a FOLDER behind ${server}`, "none");
+  if (other !== undefined || json)
+    throw usage("export", EXPECTED, `${server} with ${json ? "--json" : "--out"}, which is of pve alone`);
   const { folder: place, files } = templatesOf(readEstate(folder), server);
-  writeFolder("export", out, files, force ? "force" : undefined);
+  writeFolder({ by: `phx export ${server}:`, folder: out, force: force === true }, files);
   process.stdout.write(`${out}: ${files.map(({ name }) => name).join(", ")}, for ${place} of its guest\n`);
   return 0;
 }

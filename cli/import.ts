@@ -92,7 +92,7 @@ function importInto(given: ProxmoxDeclaration, estate: Estate, out: string, json
   const replaced = replaceFirewalls(rawTexts(estate), firewalls);
   const files = estate.files.map(({ name }) => outFile(estate, name, replaced.texts));
   requireLoadable(out, replaced.texts);
-  writeFolder("import", out, files);
+  writeFolder({ by: "phx import: --out", folder: out }, files);
   const omissions = [
     ...ignoredLines(declaration),
     ...firewalls.omissions,

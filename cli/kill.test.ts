@@ -54,7 +54,7 @@ test("a standing lab that a killed converge left half-done is built anew", needs
     host.dns_server.authoritative_zones[0].records.pop();
   });
   const converge = phxProcess(["converge", other.path, "--lab", lab.name]);
-  await converge.until("~ firewall host");
+  await converge.until("~ replace firewall host");
   converge.child.kill("SIGKILL");
   await converge.end();
   assert.ok(isUnfinished(findLab(lab.name)));

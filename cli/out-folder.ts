@@ -9,14 +9,24 @@ export interface OutFile {
   readonly mode?: number;
 }
 
+/** Where to write, as the person said it. */
+export interface OutFolder {
+  /** What named it: `phx export pve: --out`. */
+  readonly by: string;
+  readonly folder: string;
+  /** Whether --force was given; absent where the verb takes none. */
+  readonly force?: boolean;
+}
+
 /**
  * Writes files into a folder that is new or empty: all of them, or, where one can't be written, none, and the folder is as
  * it was. A new folder appears whole. With `force` the folder may hold something, and files of these names are replaced.
  * @throws HarnessError `usage` (exit 2) for a folder that holds something, `disk-write` (exit 3) where it can't be written.
  */
-export function writeFolder(verb: string, folder: string, files: readonly OutFile[], force?: "force"): void {
+export function writeFolder(asked: OutFolder, files: readonly OutFile[]): void {
+  const { folder } = asked;
   const target = resolve(folder);
-  const isNew = !isFolder(verb, folder, target, force);
+  const isNew = !isFolder(asked, target);
   const beside = isNew ? join(dirname(target), `.${basename(target)}-`) : join(target, ".phx-");
   let draft: string | undefined;
   const placed: string[] = [];
@@ -65,42 +75,52 @@ function place(draft: string, target: string, name: string): string {
 }
 
 /** False where there is nothing yet; one that holds something is refused unless it is forced. */
-function isFolder(verb: string, folder: string, target: string, force: "force" | undefined): boolean {
+function isFolder(asked: OutFolder, target: string): boolean {
   let names: readonly string[];
   try {
     names = readdirSync(target);
   } catch (cause) {
-    if (codeOf(cause) === "ELOOP") throw taken(verb, folder, "a loop of symbolic links");
-    if (codeOf(cause) === "ENOENT") return requireParent(verb, folder, target);
-    if (codeOf(cause) === "ENOTDIR") throw taken(verb, folder, "a file there or on the way");
-    throw refused(folder, cause);
+    if (codeOf(cause) === "ELOOP") throw taken(asked, "a loop of symbolic links");
+    if (codeOf(cause) === "ENOENT") return requireParent(asked, target);
+    if (codeOf(cause) === "ENOTDIR") throw taken(asked, "a file there or on the way");
+    throw refused(asked.folder, cause);
   }
   const [first, ...others] = names;
-  if (first !== undefined && force === undefined)
-    throw taken(verb, folder, `one that holds ${[first, ...others.slice(0, 2)].join(", ")}`);
+  if (first !== undefined && asked.force !== true)
+    throw taken(asked, `one that holds ${[first, ...others.slice(0, 2)].join(", ")}`);
   return true;
 }
 
 /** A link that names nothing is in the way too. */
-function requireParent(verb: string, folder: string, target: string): false {
+function requireParent(asked: OutFolder, target: string): false {
   if (lstatSync(target, { throwIfNoEntry: false })?.isSymbolicLink() === true)
-    throw taken(verb, folder, "a symbolic link to nothing");
+    throw taken(asked, "a symbolic link to nothing");
   try {
     readdirSync(dirname(target));
   } catch (cause) {
-    if (codeOf(cause) === "ENOENT" || codeOf(cause) === "ENOTDIR")
-      throw taken(verb, folder, `no folder ${dirname(folder)}`);
+    if (codeOf(cause) === "ENOENT" || codeOf(cause) === "ENOTDIR") throw noParent(asked);
   }
   return false;
 }
 
-function taken(verb: string, folder: string, actual: string): HarnessError {
-  const remedy = "Give a new or an empty folder: nothing is overwritten.";
+function taken({ by, folder, force }: OutFolder, actual: string): HarnessError {
+  const overwrites =
+    force === undefined ? "nothing is overwritten" : "with --force files of the same names are replaced";
   return new HarnessError("usage", {
-    subject: `phx ${verb}: --out ${folder}`,
+    subject: `${by} ${folder}`,
     expected: "a new or an empty folder",
     actual,
-    remedy,
+    remedy: `Give a new or an empty folder: ${overwrites}.`,
+  });
+}
+
+function noParent({ by, folder }: OutFolder): HarnessError {
+  const parent = dirname(folder);
+  return new HarnessError("usage", {
+    subject: `${by} ${folder}`,
+    expected: "a folder to make it in",
+    actual: `no ${parent}`,
+    remedy: `Make that first: mkdir -p ${parent}`,
   });
 }
 

@@ -30,6 +30,16 @@ test("without a lab and without root all is to be created; contents are told by 
   assert.match(full.stdout, /worker_processes/);
 });
 
+test("what the marks mean stands in the help of both verbs that print them", async () => {
+  for (const verb of ["plan", "converge"]) {
+    const { stdout } = await phx([verb, "--help"]);
+    assert.match(
+      stdout,
+      /\+ create, ~ replace, \^ reload \(the server reads its files again and runs on\), - remove/,
+    );
+  }
+});
+
 test("a lab is named after its estate's folder", () => {
   assert.equal(labNameOf("/a/My Estate_2/"), "my-estate-2");
   assert.equal(labNameOf("/a/estate/__"), "estate");

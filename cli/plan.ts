@@ -27,6 +27,8 @@ flags:
   --full        with --json: contents in full
   --help        this text
 
+Each step is a line: + create, ~ replace, ^ reload (the server reads its files again and runs on), - remove.
+
 example:
   phx plan my-estate --json
 `;

@@ -7,7 +7,7 @@ import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { exampleRun } from "../reports/example.ts";
 import { writeRun } from "../reports/write.ts";
-import { help, run } from "./report.ts";
+import { run } from "./report.ts";
 
 const CHILD = `const { run } = await import("${import.meta.dirname}/report.ts"); process.exitCode = await run(process.argv.slice(1));`;
 
@@ -39,11 +39,6 @@ test("phx report renders the newest run, or the named one, again", async (contex
   const other = join(root, exampleRun("partial").id, "report.html");
   assert.equal(await phxReport(root, exampleRun("partial").id), `${other}\n`);
   assert.equal(await phxReport("/nowhere", join(root, exampleRun("partial").id)), `${other}\n`);
-});
-
-test("phx report --help says what it takes, with an example", async () => {
-  assert.equal(await phxReport("/nowhere", "--help"), help);
-  assert.match(help, /Example:\n {2}phx report /);
 });
 
 test("an unknown flag and a second run are usage, a run that is not there is run-missing", async () => {

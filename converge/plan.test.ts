@@ -196,12 +196,12 @@ test("whatever drifts, the steps are in the order of the declaration, each once,
   );
 });
 
-test("printed, each step is a line with its mark, key and reason", () => {
+test("printed, each step is a line with its mark and its word, key and reason", () => {
   const lines = printPlan(plan(wanted, drifted("file /run/phx/101/nginx.conf", "the file was edited"))).split(
     "\n",
   );
-  assert.match(lines[0] ?? "", /^~ file \/run\/phx\/101\/nginx\.conf +the file was edited$/);
-  assert.match(lines[1] ?? "", /^\^ service nginx +file .* changes$/);
+  assert.match(lines[0] ?? "", /^~ replace file \/run\/phx\/101\/nginx\.conf +the file was edited$/);
+  assert.match(lines[1] ?? "", /^\^ reload  service nginx +file .* changes$/);
 });
 
 test("links of the fabric that are made anew take every guest's links with them", () => {

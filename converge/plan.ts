@@ -88,11 +88,18 @@ function dependencies(resource: Resource): readonly string[] {
   }
 }
 
+/** What a step does, for a person: a mark and a word, one width. */
+export const MARKS: Readonly<Record<Step["action"], string>> = {
+  create: "+ create ",
+  replace: "~ replace",
+  reload: "^ reload ",
+  remove: "- remove ",
+};
+
 /** A plan as lines for a person. */
 export function printPlan(steps: Plan): string {
   if (steps.length === 0) return "nothing to do: the lab is what the files say\n";
-  const mark = { create: "+", replace: "~", reload: "^", remove: "-" } as const;
   return steps
-    .map(({ action, resource, why }) => `${mark[action]} ${resource.key.padEnd(44)} ${why}\n`)
+    .map(({ action, resource, why }) => `${MARKS[action]} ${resource.key.padEnd(44)} ${why}\n`)
     .join("");
 }

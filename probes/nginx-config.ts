@@ -10,7 +10,9 @@ export interface Directive {
 
 /**
  * Reads what `nginx -T` prints, or a file: the words, quotes, comments and blocks of ngx_conf_file.c. A block that Nginx hands
- * to another language (`content_by_lua_block`) is not known. An end too few or too many ends the text.
+ * to another language (`content_by_lua_block`) is not known. An end too few or too many ends the text. It shares no line with
+ * policy/operator/nginx.ts, which reads the files as they are declared: a probe that took the declaration's reading for what
+ * runs would have its defects too, and see nothing where both are wrong.
  */
 export function parseNginx(text: string): Directive[] {
   const tokens = new Tokens(text);

@@ -68,6 +68,28 @@ export function why(entry: Judged): string {
   return entry.finding?.summary || "In scope, and the run has no result for it.";
 }
 
+/** The same, unless the control's first check says it: a judge's summary is that check's title and reason. */
+export function headline(entry: Judged): string | undefined {
+  const [first] = entry.finding ? notable(entry.finding) : [];
+  return first && why(entry).startsWith(`${first.title}: `) ? undefined : why(entry);
+}
+
+const TEMPLATE = "phx's own template of ";
+
+/** `phx's own templates: Nginx, Traefik`, of all that a finding was proved for; undefined where none is phx's. */
+export function templatesIn({ provedFor = [] }: Pick<Finding, "provedFor">): string | undefined {
+  const own = provedFor
+    .filter((each) => each.startsWith(TEMPLATE))
+    .map((each) => each.slice(TEMPLATE.length));
+  return own.length === 0 ? undefined : `phx's own template${own.length > 1 ? "s" : ""}: ${own.join(", ")}`;
+}
+
+/** The operator's own files first, then phx's templates. */
+export function provedWords(finding: Finding): string {
+  const files = (finding.provedFor ?? []).filter((each) => !each.startsWith(TEMPLATE));
+  return [...files, templatesIn(finding) ?? []].flat().join("; ");
+}
+
 /** Where to look first. */
 export function whereTo(finding: Finding | undefined): Declared | undefined {
   return finding && notable(finding).find((check) => check.declared)?.declared;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Check, Finding } from "../audit/finding.ts";
 import { exampleRun } from "./example.ts";
 import { renderSummary, wantsColour } from "./summary.ts";
 
@@ -30,6 +31,51 @@ time    9.8 s (packets 4.3 s, services 1.8 s, browser 1.5 s, converge 912 ms, st
 report  reports/out/x/report.html
 `,
   );
+});
+
+const declared = { file: "nginx/sites-available/gateway", line: 52, column: 9, pointer: "", snippet: "" };
+const check: Check = { title: "a", result: "fail", expected: "x", observed: "y", evidence: [] };
+
+/** The summary of a run with these checks of FW-002, and of SEG-001 one that comes of the same. */
+function summaryOf(...checks: readonly Check[]): string {
+  const run = exampleRun("fail");
+  const findings = run.findings.map((finding): Finding => {
+    const [first] = checks;
+    if (finding.control !== "FW-002" || !first) return finding;
+    return { ...finding, checks: [...checks], summary: `${first.title}: ${first.reason} (and more)` };
+  });
+  return renderSummary({ ...run, findings }, { report: "r", colour: false });
+}
+
+test("what the files get wrong stands first with its place, once, and of all else one line a control", () => {
+  const wrong: Check = { ...check, reason: "no verification. Set it.", disagreement: "intent gap", declared };
+  const symptom: Check = { ...check, title: "b", reason: "502", disagreement: "converge fault", declared };
+  const text = summaryOf(wrong, { ...wrong, title: "c" }, symptom, symptom);
+  assert.match(
+    text,
+    /^✗ FAIL: .*\n\nprobable causes, in the files themselves:\n {2}nginx\/sites-available\/gateway:52:9 {2}FW-002\n {4}no verification\. Set it\. \(and 1 more check\)\n\nwhat the probes saw, in full in the report:\n✗ FW-002 fail {2}Every guest drops inbound by default\n {4}502 \(and 1 more\)\n\? SEG-001 inconclusive .*\n {4}1 packet is unaccounted for.*\n\? PKI-001 .*\n {4}Step-CA's log was rotated/,
+  );
+  assert.match(summaryOf(wrong), /^✗ FW-002 fail .*\n {4}nothing but what stands above$/m);
+});
+
+test("a check's sentence is not repeated as its control's, equal reasons are one, and long ones are cut", () => {
+  const checks = ["a", "b", "c", "d", "e"].map((title): Check => {
+    return { ...check, title, reason: title === "e" ? `long ${"word ".repeat(200)}` : "nobody answers" };
+  });
+  assert.match(
+    summaryOf(...checks),
+    /^✗ FW-002 fail {2}Every guest drops inbound by default\n {4}a \(and 3 more\): nobody answers\n {4}e: long (?:word ){20,39}…\n {4}sampled/m,
+  );
+});
+
+test("phx's own templates are told by their servers' names, with the controls that were proved for them", () => {
+  const run = exampleRun("partial");
+  const provedFor = ["phx's own template of Nginx", "phx's own template of Traefik"];
+  const findings = run.findings.map((finding) =>
+    finding.control.startsWith("EDGE") ? { ...finding, provedFor } : finding,
+  );
+  const text = renderSummary({ ...run, findings }, { report: "r", colour: false });
+  assert.match(text, /^template {2}proved for phx's own templates: Nginx, Traefik \(EDGE-001, /m);
 });
 
 test("a control in scope without a finding is said, and so are faults and a changed root namespace", () => {

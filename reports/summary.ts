@@ -3,8 +3,9 @@ import type { Run } from "../audit/run.ts";
 import { countFlows } from "../probes/flow-key.ts";
 import { rowLine, rowsAstray, rowsInShort } from "./component-rows.ts";
 import { RESULTS, VERDICTS } from "./html/words.ts";
-import { attention, notable, place, why, type Judged } from "./results.ts";
-import { counted, duration, grouped, shown } from "./text.ts";
+import { type Cause, causesOf, isCause } from "./causes.ts";
+import { attention, headline, type Judged, notable, place, templatesIn, why } from "./results.ts";
+import { clipped, counted, duration, grouped, shown } from "./text.ts";
 
 export interface SummaryOptions {
   /** Path of report.html, as a person would type it. */
@@ -21,7 +22,10 @@ export function wantsColour(
   return stream.isTTY === true && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
 }
 
-const SHOWN_CHECKS = 3;
+const SHOWN_REASONS = 3;
+/** Of a text on a terminal, in UTF-16 units: the report has it whole. */
+const LONGEST_REASON = 200;
+const LONGEST_CAUSE = 400;
 const PAINT = { pass: 32, part: 36, fail: 31, unsure: 33, idle: 2, bold: 1, dim: 2 } as const;
 
 /** What a run says on a terminal: the verdict, each control that is not green and why, where the time went. */
@@ -29,11 +33,20 @@ export function renderSummary(run: Run, { report, colour }: SummaryOptions): str
   const paint = (tone: keyof typeof PAINT, text: string) =>
     colour ? `\u001b[${PAINT[tone]}m${text}\u001b[0m` : text;
   const { glyph, tone } = VERDICTS[run.verdict.word];
+  const causes = causesOf(run);
   const troubles = attention(run).flatMap((entry) => {
     const mark = RESULTS[entry.result];
-    const head = `${mark.glyph} ${entry.control.id} ${mark.word}`;
-    return [`${paint(mark.tone, head)}  ${shown(entry.control.title)}`, ...reasons(entry), ""];
+    const head = `${paint(mark.tone, `${mark.glyph} ${entry.control.id} ${mark.word}`)}  ${shown(entry.control.title)}`;
+    return causes.length > 0 ? [head, ...sign(entry)] : [head, ...reasons(entry), ""];
   });
+  const wrong =
+    causes.length > 0
+      ? [paint("bold", "probable causes, in the files themselves:"), ...causeLines(causes)]
+      : [];
+  const seen =
+    causes.length > 0
+      ? [paint("bold", "what the probes saw, in full in the report:"), ...troubles]
+      : troubles.slice(0, -1);
   const faults = run.faults.map((fault) => `${paint("fail", "! fault")}  ${shown(fault)}`);
   const isolation = run.isolation.equal
     ? []
@@ -53,50 +66,77 @@ export function renderSummary(run: Run, { report, colour }: SummaryOptions): str
     `${paint("dim", "report")}  ${shown(report)}`,
   ];
   const verdict = paint(tone, `${glyph} ${shown(run.verdict.line)}`);
-  const blocks = [
-    [verdict],
-    troubles.slice(0, -1),
-    astray,
-    [...faults, ...isolation],
-    [...notes, ...proved],
-    tail,
-  ];
+  const blocks = [[verdict], wrong, seen, astray, [...faults, ...isolation], [...notes, ...proved], tail];
   return `${blocks
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join("\n"))
     .join("\n\n")}\n`;
 }
 
-function reasons(entry: Judged): string[] {
-  const checks = entry.finding ? notable(entry.finding) : [];
-  const listed = checks.slice(0, SHOWN_CHECKS).flatMap((check) => checkLines(check, why(entry)));
-  const more = checks.length - SHOWN_CHECKS;
-  const rest = more > 0 ? [`    and ${counted(more, "more check")} in the report`] : [];
-  return [`  ${shown(why(entry))}`, ...listed, ...rest, ...sampled(entry.finding)];
+/** What is wrong by itself in the files; a line for each place, then why. */
+function causeLines(causes: readonly Cause[]): string[] {
+  return causes.flatMap(({ declared, text, controls, more }) => [
+    `  ${shown(place(declared))}  ${controls.map((id) => shown(id)).join(", ")}`,
+    `    ${clipped(text, LONGEST_CAUSE)}${more > 0 ? ` (and ${counted(more, "more check")})` : ""}`,
+  ]);
 }
 
-/** What the control's own sentence says already is not said again. */
-function checkLines(check: Check, said: string): string[] {
-  const reason = check.reason ?? `expected ${check.expected}, observed ${check.observed}`;
-  const where = check.declared ? place(check.declared) : check.decider;
+/** In one line: beside a cause only a sign of what followed. */
+function sign(entry: Judged): string[] {
+  const checks = entry.finding ? notable(entry.finding) : [];
+  const [first, ...others] = checks.filter((check) => !isCause(check));
+  if (first) return [`    ${clipped(reasonOf(first), LONGEST_REASON)}${more(others.length)}`];
+  return checks.length > 0
+    ? ["    nothing but what stands above"]
+    : [`    ${clipped(why(entry), LONGEST_REASON)}`];
+}
+
+/** Its own sentence where no check has it, then the first reasons, each told once for all checks that have it. */
+function reasons(entry: Judged): string[] {
+  const said = headline(entry);
+  const checks = entry.finding ? notable(entry.finding) : [];
+  const groups = [...Map.groupBy(checks, reasonOf).values()];
+  const listed = groups.slice(0, SHOWN_REASONS).flatMap((group) => groupLines(group, said));
+  const left = groups.slice(SHOWN_REASONS).flat().length;
+  const rest = left > 0 ? [`    and ${counted(left, "more check")} in the report`] : [];
   return [
-    `    ${shown(check.title)}${reason === said ? "" : `: ${shown(reason)}`}`,
-    ...(where ? [`      ${shown(where)}`] : []),
+    ...(said === undefined ? [] : [`  ${clipped(said, LONGEST_REASON)}`]),
+    ...listed,
+    ...rest,
+    ...sampled(entry.finding),
   ];
+}
+
+function groupLines([first, ...others]: readonly Check[], said: string | undefined): string[] {
+  if (!first) return [];
+  const reason = reasonOf(first);
+  const where = first.declared ? place(first.declared) : first.decider;
+  return [
+    `    ${clipped(first.title, LONGEST_REASON)}${more(others.length)}${reason === said ? "" : `: ${clipped(reason, LONGEST_REASON)}`}`,
+    ...(where ? [`      ${clipped(where, LONGEST_REASON)}`] : []),
+  ];
+}
+
+function reasonOf({ reason, expected, observed }: Check): string {
+  return reason ?? `expected ${expected}, observed ${observed}`;
+}
+
+function more(others: number): string {
+  return others > 0 ? ` (and ${grouped(others)} more)` : "";
 }
 
 function sampled(finding: Finding | undefined): string[] {
   return finding?.sampled ? [`    sampled: ${shown(finding.sampled)}`] : [];
 }
 
-/** `EDGE-003, EDGE-004: proved for phx's own template of Nginx`, a line for each set of templates. */
+/** `EDGE-003, EDGE-006: proved for phx's own templates: Nginx, Traefik`, a line for each set of templates. */
 function templates({ findings }: Run): string[] {
-  const own = findings.flatMap(({ control, provedFor = [] }) => {
-    const phxs = provedFor.filter((each) => each.startsWith("phx's own"));
-    return phxs.length > 0 ? [{ control, words: phxs.join(" and ") }] : [];
+  const own = findings.flatMap((finding) => {
+    const words = templatesIn(finding);
+    return words === undefined ? [] : [{ control: finding.control, words }];
   });
   return [...Map.groupBy(own, ({ words }) => words)].map(
-    ([words, all]) => `${all.map(({ control }) => control).join(", ")}: proved for ${words}`,
+    ([words, all]) => `proved for ${words} (${all.map(({ control }) => control).join(", ")})`,
   );
 }
 

@@ -32,6 +32,14 @@ export function shownMessage(text: string): string {
   return shownLines(text, Number.POSITIVE_INFINITY).replaceAll("\n", "\n    ");
 }
 
+/** Fit for one line of a terminal, and short: what is left out stands in the report. */
+export function clipped(text: string, longest: number): string {
+  if (text.length <= longest) return shown(text);
+  const end = text.lastIndexOf(" ", longest);
+  const cutAt = end > longest / 2 ? end : isLead(text, longest - 1) ? longest - 1 : longest;
+  return `${shown(text.slice(0, cutAt))} …`;
+}
+
 function visible(text: string): string {
   return text.replace(HIDDEN, picture).replace(STACKED_MARKS, "$1");
 }

@@ -1,3 +1,3 @@
 import { componentLists } from "../fixtures/test.ts";
 
-componentLists("the components do what is expected of them");
+componentLists("component lists");

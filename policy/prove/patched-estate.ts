@@ -15,10 +15,10 @@ export function patchedTexts(texts: FileTexts, patch: readonly PatchOperation[])
 }
 
 /**
- * The estate that its files declare once they are patched.
+ * The estate that its files declare once they are patched; the servers' own files beside them stay as they are.
  * @throws HarnessError, HarnessErrors or TypeError where the patched files declare none
  */
-export function patchedEstate({ folder, files }: Estate, patch: readonly PatchOperation[]): Estate {
+export function patchedEstate({ folder, files, operator }: Estate, patch: readonly PatchOperation[]): Estate {
   const text = (name: string): FileText => {
     const file = files.find((each) => each.name === name);
     if (!file) throw new TypeError(`an estate without ${name}`);
@@ -27,5 +27,5 @@ export function patchedEstate({ folder, files }: Estate, patch: readonly PatchOp
   const texts = { host: text(FILE_NAMES.host), lxc: text(FILE_NAMES.lxc), vm: text(FILE_NAMES.vm) };
   const hasStacks = files.some(({ name }) => name === FILE_NAMES.stacks);
   const all: FileTexts = hasStacks ? { ...texts, stacks: text(FILE_NAMES.stacks) } : texts;
-  return loadEstate(folder, patchedTexts(all, patch));
+  return { ...loadEstate(folder, patchedTexts(all, patch)), ...(operator && { operator }) };
 }

@@ -1,7 +1,7 @@
 import type { Check, Finding, Result, Suspect } from "../../audit/finding.ts";
 import type { Run } from "../../audit/run.ts";
 import type { FlowTrace, Observation } from "../../probes/observation.ts";
-import { isGreen, judged, notable, place, why, type Judged } from "../results.ts";
+import { headline, isGreen, judged, notable, place, provedWords, type Judged } from "../results.ts";
 import { counted, duration, grouped } from "../text.ts";
 import { fileLinks, inShort } from "./evidence.ts";
 import { html, long, type Html, type Part } from "./html.ts";
@@ -43,17 +43,18 @@ interface Context {
 function drawer(entry: Judged, context: Context): Html {
   const { control, finding, result } = entry;
   const mark = result ? RESULTS[result] : NOT_COVERED;
+  const said = headline(entry);
   const shelf = result === undefined ? "uncovered" : isGreen(result) ? "passed" : "attention";
   return html`<details class="control is-${mark.tone}" id="${context.links.control(control.id)}" data-shelf="${shelf}" data-search>
 <summary><span class="glyph ${mark.tone}" aria-hidden="true">${mark.glyph}</span> <span class="mono id">${control.id}</span> <span class="what">${control.title}</span> <span class="badges">${finding?.sampled !== undefined && html`<span class="badge">sampled</span>`}<span class="badge ${control.severity === "critical" && "strong"}">${control.severity}</span><b class="word ${mark.tone}">${mark.word}</b></span></summary>
 <div class="body">
-${result && html`<p class="reason ${mark.tone !== "pass" && mark.tone}">${long(why(entry), LONGEST)}</p>`}
+${result && said !== undefined && html`<p class="reason ${mark.tone !== "pass" && mark.tone}">${long(said, LONGEST)}</p>`}
 ${result === undefined && html`<p class="reason">${control.scope === "uncovered" ? "Not covered: this version has no probe for it." : "Excluded from this run by the request."} ${control.scopeReason ?? ""}</p>`}
 <dl class="pairs">
 ${row("Statement", long(control.statement, LONGEST))}
 ${row("Severity, requirements", [control.severity, ...control.requirements].join(", "))}
 ${finding?.sampled !== undefined && row("Sampled", html`<b>${finding.sampled}</b> – the statement asks for more than was probed.`)}
-${finding?.provedFor && row("Proved for", finding.provedFor.join("; "))}
+${finding?.provedFor && row("Proved for", provedWords(finding))}
 ${finding?.notes && finding.notes.length > 0 && row("Notes", html`<ul class="plain">${finding.notes.map((note) => html`<li>${long(note, LONGEST)}</li>`)}</ul>`)}
 ${finding?.durationMs !== undefined && row("Time", duration(finding.durationMs))}
 </dl>

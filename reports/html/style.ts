@@ -101,6 +101,7 @@ section>p{max-width:62rem;margin-bottom:.6rem}
 .attention{border-top:1px solid var(--line)}
 .attention>li{display:grid;grid-template-columns:13.5rem 1fr;gap:.2rem 1.25rem;padding:.7rem 0;border-bottom:1px solid var(--line)}
 .mark{font-weight:650;text-decoration:none;white-space:nowrap}.mark span:last-child{font-weight:400}.mark:hover{text-decoration:underline}
+.causes pre{background:var(--raised);border-radius:4px;padding:.25rem .6rem;margin-top:.2rem;white-space:pre-wrap}
 .where{color:var(--muted);font-size:.85rem}
 .where.mono{font-size:.8rem}
 

@@ -1,4 +1,5 @@
 import type { Run } from "../../audit/run.ts";
+import { type Cause, causesOf } from "../causes.ts";
 import { attention, judged, place, why, whereTo, type Judged } from "../results.ts";
 import { counted, duration, utc } from "../text.ts";
 import { html, type Html } from "./html.ts";
@@ -42,9 +43,10 @@ function box({ control, result }: Judged, links: Links): Html {
   return html`<li><a class="box ${mark.tone}${sampledOut}" href="#${links.control(control.id)}" aria-label="${label}" title="${label}"><span aria-hidden="true">${mark.glyph}</span><small>${number}</small></a></li>`;
 }
 
-/** Everything in scope that is not green, one line each with the place to look at; then faults and isolation. */
+/** What of the files is wrong by itself; then faults, isolation and everything in scope that is not green, with its place. */
 export function needsAttention(run: Run, links: Links): Html {
   const entries = attention(run);
+  const causes = causesOf(run).map((cause) => causeRow(cause, links));
   const rows = entries.map((entry) => {
     const mark = RESULTS[entry.result];
     const where = whereTo(entry.finding);
@@ -60,9 +62,15 @@ export function needsAttention(run: Run, links: Links): Html {
     html`<li><a class="mark fail" href="#isolation"><span aria-hidden="true">!</span> isolation</a><div><p>The machine's own network differs after the run.</p></div></li>`;
   const none = rows.length + faults.length === 0 && !isolation;
   return html`<section aria-labelledby="attention"><h2 id="attention">Needs attention</h2>
-${none ? html`<p class="calm">Nothing that was in scope: ${tally(run)}.</p>` : html`<ul class="attention">${faults}${isolation}${rows}</ul>`}
+${none ? html`<p class="calm">Nothing that was in scope: ${tally(run)}.</p>` : html`${causes.length > 0 && html`<h3>Probable causes, in the files themselves</h3><ul class="attention causes">${causes}</ul><h3>What the probes saw</h3>`}<ul class="attention">${faults}${isolation}${rows}</ul>`}
 ${beyond(run)}
 </section>`;
+}
+
+function causeRow({ declared, text, controls, more }: Cause, links: Links): Html {
+  const named = controls.map((id) => html`<a class="mark fail" href="#${links.control(id)}">${id}</a> `);
+  const others = more > 0 && html`<p class="where">${counted(more, "more check")} of the same place</p>`;
+  return html`<li><span>${named}</span><div><p class="mono">${place(declared)}</p><p>${text}</p><pre><code>${declared.snippet.trim()}</code></pre>${others}</div></li>`;
 }
 
 function tally({ verdict: { counts } }: Run): string {
