@@ -263,7 +263,8 @@ interface HeadOrder {
 async function verifyHead(head: Side, { target: _target, ...order }: HeadOrder): Promise<EndedRun> {
   using files = filesOf(head);
   const { command, startedAt, undisturbed, controls, out } = order;
-  return runToEnd({
+  // Awaited: the files are gone when this returns.
+  return await runToEnd({
     mode: "verify",
     command,
     estate: files.path,
