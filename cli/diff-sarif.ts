@@ -64,7 +64,7 @@ function findingOf(
   return { lint: "newly-allowed", level, position, message, remedy, subject: message, related, count: 1 };
 }
 
-export function version(): string {
+function version(): string {
   const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }

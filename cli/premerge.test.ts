@@ -76,10 +76,8 @@ for (const [title, on, status] of CASES)
   test(`a port that HEAD opens, ${title}; dropped on BASE and arrived on HEAD`, needsRoot, async () => {
     using repo = opened(on);
     const folder = join(out, `result-${on}`);
-    const said = await premergeIn(
-      repo.path,
-      ...["main..work", "--controls", "CFG-001", "--out", folder, "--", "etc"],
-    );
+    const args = ["main..work", "--controls", "CFG-001", "--out", folder, "--", "etc"];
+    const said = await premergeIn(repo.path, ...args);
     assert.equal(said.status, status, said.stdout + said.stderr);
     const premerge = Premerge.parse(JSON.parse(readFileSync(join(folder, "premerge.json"), "utf8")));
     assert.equal(premerge.signature, "UNSIGNED");

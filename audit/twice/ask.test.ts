@@ -40,11 +40,19 @@ function seenAs(probe: PacketProbe, fates: Readonly<Record<string, PacketOutcome
   const gain = groups.get("dropped")?.length ?? 0;
   const account = { chain: "veth102i0-IN", rule: "-j DROP", effect: "drop", gain } as const;
   return {
-    ...{ kind: "packets", id, from, to, source, dest, forged, sport, sent: keys.length },
+    kind: "packets",
+    id,
+    from,
+    to,
+    source,
+    dest,
+    forged,
+    sport,
+    sent: keys.length,
     captured: (groups.get("delivered") ?? []).length,
     accounts: gain > 0 ? [account] : [],
     outcomes: Object.fromEntries(groups),
-  } as PacketObservation;
+  };
 }
 
 const ARRIVED = { "tcp/8080": "delivered", "tcp/8085": "delivered", "tcp/8090": "delivered" } as const;

@@ -109,7 +109,7 @@ function askPair(
 }
 
 /** The side on which the change's own set is told. */
-export function ownSide({ kind }: Pick<PacketChange, "kind">): SideName {
+function ownSide({ kind }: Pick<PacketChange, "kind">): SideName {
   return kind === "denied" ? "base" : "head";
 }
 

@@ -14,7 +14,7 @@ import type { Proofs } from "../finding.ts";
 import { admittedBy } from "../packets.ts";
 import type { ChangeAsked, PairAsked } from "./ask.ts";
 import type { Estates } from "./ends.ts";
-import type { Showing, ShownChange, ShownPair, SideShown } from "./shown.ts";
+import type { ShownChange, ShownPair, SideShown } from "./shown.ts";
 
 /** What was seen in the lab of each side. */
 export type Seen = Readonly<Record<SideName, Observations>>;
@@ -205,15 +205,3 @@ function proofsOf(saw: PacketObservation, twin: PacketObservation | undefined): 
 }
 
 const ARRIVED_KEYS = ["delivered", "no-listener"] as const;
-
-/** The pair to be sent once more and watched: the worst of a change, of equals the first. */
-export function telling({ pairs }: Pick<ShownChange, "pairs">): number | undefined {
-  const rankOf = ({ base, head }: ShownPair) =>
-    Math.min(...[base.result, head.result].map((each) => RANK[each]));
-  const [first] = pairs
-    .map((pair, at) => ({ at, rank: rankOf(pair) }))
-    .sort((a, b) => a.rank - b.rank || a.at - b.at);
-  return first?.at;
-}
-
-const RANK: Readonly<Record<Showing, number>> = { refuted: 0, untold: 1, shown: 2, absent: 2 };

@@ -7,7 +7,6 @@ import { Proofs } from "../finding.ts";
  * nobody can tell; `absent`: this side lacks one of the places, so that there is nobody to ask.
  */
 const Showing = z.enum(["shown", "refuted", "untold", "absent"]);
-export type Showing = z.infer<typeof Showing>;
 
 /** What the flows of one pair did on one side. */
 export const SideShown = z.object({
