@@ -42,7 +42,7 @@ test(
     const opened = new Set<string>();
     const known = await readBack(async () => {
       for (const name of (await prober.read()).open) opened.add(name);
-      return opened.has("lan > host tcp/22") || undefined;
+      return opened.has("lan > host tcp/111") || undefined;
     }, BOUND.exchangeMs);
     assert.ok(known, [...opened].join(", "));
     assert.deepEqual(

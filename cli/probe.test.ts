@@ -311,7 +311,7 @@ describe("a standing lab that is not what its files say", () => {
 
   test("Traefik stopped: RTE-002 fails; RTE-001 and RTE-003 lack a positive twin and name Traefik", async () => {
     await signal(lab, processOf("traefik"), "STOP");
-    const { status, run: judged } = probe("RTE");
+    const { status, run: judged } = probe("RTE-001,RTE-002,RTE-003");
     assert.equal(status, 1);
     assert.equal(resultOf(judged, "RTE-002"), "fail");
     assert.equal(resultOf(judged, "RTE-001"), "inconclusive");

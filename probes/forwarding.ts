@@ -22,7 +22,7 @@ const DEVICE = "eth0";
 const BUFFER_BYTES = 16 * 1024 * 1024;
 
 /**
- * Which connections leave a server's own device while requests come to it, one after the other: facts `connections`, a line
+ * Which connections leave a server's own device while requests come to it, side by side: facts `connections`, a line
  * `ADDRESS:PORT/tcp COUNT` for each target of a SYN and of a datagram, and `answers`, a line for each request. Each SYN passed
  * the device before its answer could come back.
  */
@@ -45,13 +45,13 @@ export async function observeForwarding(
   });
   try {
     forceReceiveBuffer(fd, BUFFER_BYTES);
-    const answers: string[] = [];
+    const seen = await Promise.all(requests.map((request) => observeRaw(context, request)));
+    const answers = seen.map(({ request: asked, answer, facts }) => {
+      const peer = facts["peer"] ? `, asked by ${String(facts["peer"])}` : "";
+      return `${asked}: ${answer}${peer}`;
+    });
     const opened = new Map<string, number>();
-    for (const request of requests) {
-      const { request: asked, answer, facts } = await observeRaw(context, request);
-      answers.push(`${asked}: ${answer}${facts["peer"] ? `, asked by ${String(facts["peer"])}` : ""}`);
-      for (const target of targets(fd, source)) opened.set(target, (opened.get(target) ?? 0) + 1);
-    }
+    for (const target of targets(fd, source)) opened.set(target, (opened.get(target) ?? 0) + 1);
     const connections = [...opened].map(([target, count]) => `${target} ${count}`);
     const facts = { connections, answers };
     const lost = receiveDrops(fd);

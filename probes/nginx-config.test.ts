@@ -20,13 +20,13 @@ server {
 }
 `;
 
-test("each target is told with its file, its line and what its name stands for where it stands", () => {
-  assert.deepEqual(targetsOf(parseNginx(PRINTED.replace("include sites/*;", ""))), [
-    "/etc/nginx/nginx.conf:7 proxy_pass traefik > 10.0.0.99:1",
-    "/etc/nginx/sites/a:2 proxy_pass https://traefik/x > traefik:443",
+test("each target is told with its file, its line and what its name stands for: in http, whichever file, and in stream apart", () => {
+  assert.deepEqual(targetsOf(parseNginx(PRINTED)), [
+    "/etc/nginx/sites/a:2 proxy_pass https://traefik/x > 10.0.0.12:443, 10.0.0.14:443",
     "/etc/nginx/sites/a:4 proxy_pass http://${backend}:80 > ${backend}:80",
     "/etc/nginx/sites/a:4 fastcgi_pass unix:/run/a.sock > unix:/run/a.sock",
     "/etc/nginx/sites/a:4 grpc_pass grpcs://10.0.0.1 > 10.0.0.1:443",
+    "/etc/nginx/nginx.conf:7 proxy_pass traefik > 10.0.0.99:1",
   ]);
 });
 
