@@ -27,23 +27,23 @@ function premergeIn(cwd: string, ...args: string[]): Promise<Ended> {
   });
 }
 
-/** One rule more: Nginx may reach tcp 8080 of Traefik. */
+/** One rule more, which violates no control: Traefik may reach tcp 3001 of a backend. */
 function open({ lxc }: Files): void {
   const rule = {
     type: "in",
     action: "ACCEPT",
     proto: "tcp",
-    port: "8080",
-    source: "10.0.0.153",
+    port: "3001",
+    source: "10.0.0.12",
     comment: "c",
   };
-  lxc.lxc_configs["102"].firewall.rules.push(rule);
+  lxc.lxc_configs["801"].firewall.rules.push(rule);
 }
 
 const APPROVAL = {
-  from: "101",
-  to: "102",
-  flows: ["tcp 8080"],
+  from: "102",
+  to: "801",
+  flows: ["tcp 3001"],
   owner: "net",
   reason: "a console",
   ticket: "NET-7",
@@ -87,8 +87,8 @@ for (const [title, on, status] of CASES)
     assert.deepEqual(others, []);
     assert.equal(change?.result, "shown");
     const [pair] = change?.pairs ?? [];
-    assert.match(pair?.base.observed ?? "", /^1 of 1 refused: dropped tcp\/8080$/);
-    assert.match(pair?.head.observed ?? "", /^1 of 1 arrived: (?:no-listener|delivered) tcp\/8080$/);
+    assert.match(pair?.base.observed ?? "", /^1 of 1 refused: dropped tcp\/3001$/);
+    assert.match(pair?.head.observed ?? "", /^1 of 1 arrived: (?:no-listener|delivered) tcp\/3001$/);
     assert.deepEqual(Object.keys(pair?.base.proofs ?? {}).toSorted(), [
       "drop",
       "silence",
