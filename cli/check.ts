@@ -8,9 +8,9 @@ import type { FirewallFile } from "../policy/proxmox/file.ts";
 import type { Node } from "../policy/proxmox/node.ts";
 import { parseFirewallFile } from "../policy/proxmox/parse.ts";
 import type { Proof } from "../policy/prove/proof.ts";
-import { readDeclaration } from "../policy/read.ts";
+import { type FolderDeclaration, readDeclaration } from "../policy/read.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
-import { renderSarif, type SarifFinding, type SarifLint } from "../reports/sarif.ts";
+import { renderSarif, type SarifFinding, type SarifInput, type SarifLint } from "../reports/sarif.ts";
 import { parseArguments, usage } from "./arguments.ts";
 import { filesRead, proofsOf } from "./check-operator.ts";
 import { printPatch } from "./check-patch.ts";
@@ -56,23 +56,25 @@ export async function run(args: string[]): Promise<number> {
   if (!print) throw usage("check", EXPECTED, `--format ${format}`);
   const folder = positionals[0] ?? REFERENCE_FOLDER;
   if (values["fix-patch"]) return printPatch(folder);
-  const checked = check(folder, values.node);
+  const checked = checkOf(readDeclaration(folder, values.node));
   process.stdout.write(print(checked));
   return exitOf(checked);
 }
 
-function check(folder: string, nodeName: string | undefined): Checked {
-  const { node, told, files, estate } = read(folder, nodeName);
+/** What is wrong with a declaration. Pure. */
+export function checkOf(declared: FolderDeclaration): Checked {
+  const { node, told, files, estate } = toldBy(declared);
   const operator = estate && filesRead(estate);
   const proofs = estate && proofsOf(estate);
   return { ...lint(node, told), files, ...(proofs && { proofs }), ...(operator && { operator }) };
 }
 
-function read(
-  folder: string,
-  nodeName: string | undefined,
-): { node: Node; told: Told; files: Checked["files"]; estate?: Estate } {
-  const declared = readDeclaration(folder, nodeName);
+function toldBy(declared: FolderDeclaration): {
+  node: Node;
+  told: Told;
+  files: Checked["files"];
+  estate?: Estate;
+} {
   const { node } = declared;
   switch (declared.kind) {
     case "phoenix": {
@@ -101,7 +103,8 @@ function elsewhereOf(
   });
 }
 
-function exitOf({ findings, complete, proofs = [] }: Checked): number {
+/** The exit status that a check alone has. */
+export function exitOf({ findings, complete, proofs = [] }: Checked): number {
   if (findings.some(({ level }) => level === "finding")) return EXIT.findings;
   if (proofs.some(({ violations }) => violations.length > 0)) return EXIT.findings;
   if (proofs.some(({ undecided }) => undecided !== undefined)) return EXIT.inconclusive;
@@ -111,13 +114,16 @@ function exitOf({ findings, complete, proofs = [] }: Checked): number {
 const PRINTERS: Readonly<Record<string, (checked: Checked) => string>> = {
   text: checkText,
   json: (checked) => `${asciiJson({ ...countsOf(checked), ...withoutFiles(checked) })}\n`,
-  sarif: ({ findings, files, proofs }) => {
-    const lints = { ...LINTS, ...controlLints(proofs ?? []) };
-    const all = [...findings, ...(proofs ?? []).flatMap(violationFindings)];
-    const properties = proofs ? { proofs: proofs.map(proofProperties) } : { undecided: UNDECIDED };
-    return `${asciiJson(renderSarif({ version: version(), lints, findings: all, files, properties }))}\n`;
-  },
+  sarif: (checked) => `${asciiJson(renderSarif(checkSarif(checked)))}\n`,
 };
+
+/** What was found, as SARIF's renderer takes it. */
+export function checkSarif({ findings, files, proofs }: Checked): SarifInput {
+  const lints = { ...LINTS, ...controlLints(proofs ?? []) };
+  const all = [...findings, ...(proofs ?? []).flatMap(violationFindings)];
+  const properties = proofs ? { proofs: proofs.map(proofProperties) } : { undecided: UNDECIDED };
+  return { version: version(), lints, findings: all, files, properties };
+}
 
 function withoutFiles({ complete, findings, proofs }: Checked) {
   return { complete, findings, ...(proofs ? { proofs } : { undecided: UNDECIDED }) };

@@ -305,3 +305,18 @@ test("what a change says of attributes and filters runs nothing and changes no b
   await agree(repo.path, [["HEAD", "--", "etc"], ["HEAD..HEAD"], ["HEAD...HEAD"]]);
   assert.equal(existsSync(trap), false);
 });
+
+test("a checkout with the servers' own files is read of a revision as of a folder, its keys are not", async () => {
+  using repo = repository();
+  const operator = new URL("../fixtures/estates/operator-right", import.meta.url).pathname;
+  cpSync(operator, join(repo.path, "etc"), { recursive: true, verbatimSymlinks: true });
+  writeFileSync(join(repo.path, "etc/nginx/private.key"), "no key of ours");
+  repo.git("add", "-A");
+  repo.git("commit", "-qm", "the servers' own files");
+  repo.git("commit", "-qm", "nothing", "--allow-empty");
+  for (const args of [["main~1..main"], ["main~1", "./etc"]]) {
+    const { status, stdout, stderr } = await diffIn(repo.path, args, PLAIN);
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.match(stdout, SAME);
+  }
+});

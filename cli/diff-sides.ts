@@ -16,6 +16,8 @@ export interface Side {
   readonly declaration: FolderDeclaration;
   /** Where its files lie from the repository's root, of a named folder from the current one: `etc`; "" there, or elsewhere. */
   readonly below: string;
+  /** The full id of a revision's commit. */
+  readonly commit?: string;
 }
 
 /** Where a side is to be read. */
@@ -25,6 +27,7 @@ interface Place {
   readonly folder: string;
   /** With which the paths begin of all that lies in the repository. */
   readonly root: string;
+  readonly commit?: string;
 }
 
 export const EXPECTED = "BASE HEAD, BASE..HEAD or BASE [-- PATH]";
@@ -44,9 +47,11 @@ export function readSides(
   return [readSide("BASE", base, nodeName), readSide("HEAD", head, nodeName)];
 }
 
-function readSide(name: string, { title, tree, folder, root }: Place, nodeName: string | undefined): Side {
+function readSide(name: string, place: Place, nodeName: string | undefined): Side {
+  const { title, tree, folder, root, commit } = place;
   const declaration = toldOf(`${name} ${title}`, () => readDeclaration(folder, nodeName, tree));
-  return { title, tree, declaration, below: belowRoot(root, declaration.folder) };
+  const below = belowRoot(root, declaration.folder);
+  return { title, tree, declaration, below, ...(commit !== undefined && { commit }) };
 }
 
 function belowRoot(root: string, folder: string): string {
@@ -133,7 +138,8 @@ function revisionPlace(word: string, path: string | undefined): Place {
   const below = own === undefined ? fromRoot(path) : inRepository(own, own);
   const id = commit.slice(0, 12);
   const title = commit.startsWith(name) ? id : `${name} (${id})`;
-  return { title: below === "" ? title : `${title}:${below}`, tree, folder: `${root}${below}`, root };
+  const shown = below === "" ? title : `${title}:${below}`;
+  return { title: shown, tree, folder: `${root}${below}`, root, commit };
 }
 
 /** The revision of a word that may have a path too. */

@@ -1,20 +1,16 @@
-import { readFileSync } from "node:fs";
-import { join, posix } from "node:path";
-import { EXIT, HarnessError } from "../errors.ts";
-import { CONFORMANCE_FILE, type Exceptions, parseConformance } from "../policy/approval.ts";
-import { diffOf, type GovernedSide, unapproved } from "../policy/diff/diff.ts";
-import { type ChangeGroup, groupChanges, inOrder } from "../policy/diff/group.ts";
+import { EXIT } from "../errors.ts";
+import { unapproved } from "../policy/diff/diff.ts";
+import { inOrder } from "../policy/diff/group.ts";
 import type { PacketChange } from "../policy/diff/packet-changes.ts";
-import { sideOf } from "../policy/diff/side.ts";
-import type { Position } from "../policy/estate.ts";
-import { decodeStrictly } from "../policy/read-file.ts";
 import { asciiJson } from "../reports/ascii-json.ts";
 import { renderDiffMarkdown } from "../reports/diff-markdown.ts";
 import { renderDiffText } from "../reports/diff-text.ts";
-import { deviationText, type DiffInput, endsText, pairsOf } from "../reports/diff-words.ts";
-import { renderSarif, type SarifFinding } from "../reports/sarif.ts";
+import { type DiffInput, pairsOf } from "../reports/diff-words.ts";
+import { renderSarif } from "../reports/sarif.ts";
 import { parseArguments, usage } from "./arguments.ts";
-import { EXPECTED, readSides, type Side, toldOf } from "./diff-sides.ts";
+import { type Located, sarifOf } from "./diff-sarif.ts";
+import { EXPECTED, readSides } from "./diff-sides.ts";
+import { compared, governed } from "./governed-side.ts";
 
 export const help = `usage: phx diff BASE HEAD [--format text|markdown|json|sarif] [--json] [--node NAME]
        phx diff ./DIR ./DIR
@@ -67,11 +63,8 @@ export async function run(args: string[]): Promise<number> {
   if (!print) throw usage("diff", WORDS, `--format ${format}`);
   const [base, head] = readSides(positionals, paths[0], values.node);
   const [was, is] = [governed("BASE", base), governed("HEAD", head)];
-  const diff = diffOf(was, is, new Date());
-  const places = new Set(
-    [was, is].flatMap(({ node }) => [...node.nics.map(({ place }) => place), "lan", "host", "beyond"]),
-  ).size;
-  const input = { diff, groups: groupChanges(diff.packets), base: base.title, head: head.title, places };
+  const input = compared([base, was], [head, is]);
+  const { diff } = input;
   process.stdout.write(print(input, { files: is.files, below: head.below }));
   if (diff.undecided !== undefined) {
     process.stderr.write(`phx: undecided: ${diff.undecided}; packets were not compared\n`);
@@ -80,44 +73,15 @@ export async function run(args: string[]): Promise<number> {
   return unapproved(diff).length > 0 ? EXIT.findings : EXIT.conformant;
 }
 
-function governed(name: string, { title, tree, declaration }: Side): GovernedSide {
-  const { folder } = declaration;
-  const side = sideOf(declaration);
-  const path = join(folder, CONFORMANCE_FILE);
-  const isThere = tree.entriesOf(folder).some((entry) => entry.name === CONFORMANCE_FILE);
-  return {
-    ...side,
-    exceptions: isThere
-      ? toldOf(`${name} ${title}`, () => exceptionsIn(path, tree.readRegularFile(path)))
-      : NONE,
-  };
-}
-
-const NONE: Exceptions = { approvals: [], waivers: [] };
-
-function exceptionsIn(path: string, bytes: Buffer): Exceptions {
-  const text = decodeStrictly(bytes);
-  if (text !== undefined) return parseConformance(text);
-  const detail = {
-    subject: path,
-    expected: "text in UTF-8",
-    actual: "other bytes",
-    remedy: "Save the file as UTF-8.",
-  };
-  throw new HarnessError("json-syntax", detail);
-}
-
-/** HEAD's files, and where they lie. */
-type Located = Pick<GovernedSide, "files"> & Pick<Side, "below">;
-
 const PRINTERS: Readonly<Record<string, (input: DiffInput, head: Located) => string>> = {
   text: renderDiffText,
   markdown: renderDiffMarkdown,
   json: (input) => `${asciiJson(jsonOf(input))}\n`,
-  sarif: (input, head) => `${asciiJson(sarifOf(input, head))}\n`,
+  sarif: (input, head) => `${asciiJson(renderSarif(sarifOf(input, head)))}\n`,
 };
 
-function jsonOf({ diff, base, head }: DiffInput): unknown {
+/** A difference as a value that prints as JSON. */
+export function jsonOf({ diff, base, head }: DiffInput): unknown {
   const { undecided, exceptions, approvals, packets, declared, files, hasServices } = diff;
   return {
     base,
@@ -145,63 +109,4 @@ function changeJson({ from, to, was, sets, witness, ...rest }: PacketChange): un
     sets: Object.values(sets),
     witness: Object.fromEntries(fates),
   };
-}
-
-const NEWLY_ALLOWED = {
-  level: "finding",
-  what: "flows that were refused are allowed",
-  why: "a change that lets through more than before has to be meant",
-  remedy: "Take it back, or have it approved in conformance.json of the revision that it is held against.",
-} as const;
-
-/** What is newly allowed and not approved, where HEAD's files say it: by their paths in the repository, as GitHub has them. */
-function sarifOf({ diff, places }: DiffInput, { files, below }: Located): unknown {
-  const located = files.map((file) => ({ ...file, name: posix.join(below, file.name) }));
-  const findings = groupChanges(unapproved(diff)).map((group) => {
-    const positions = group.causes.flatMap(({ side, position }) =>
-      side === "head" && position ? [{ ...position, file: posix.join(below, position.file) }] : [],
-    );
-    return findingOf(group, places, positions, located[0]?.name ?? "");
-  });
-  const { undecided } = diff;
-  return renderSarif({
-    version: version(),
-    lints: { "newly-allowed": NEWLY_ALLOWED, ...(undecided !== undefined && { undecided: UNDECIDED }) },
-    findings: undecided === undefined ? findings : [undecidedFinding(undecided, located[0]?.name ?? "")],
-    files: located,
-    root: "The repository's root; of a named folder the current one, or where it lies outside of that itself.",
-  });
-}
-
-const UNDECIDED = {
-  level: "finding",
-  what: "packets were not compared",
-  why: "a place has more rules than are compared, so that nothing is known to be newly allowed or not",
-  remedy: "Give the place fewer rules: one may name many ports, or a set of addresses.",
-} as const;
-
-function undecidedFinding(subject: string, file: string): SarifFinding {
-  const { level, remedy } = UNDECIDED;
-  const position = { file, line: 1, column: 1, pointer: "" };
-  const message = `undecided: ${subject}: packets were not compared`;
-  return { lint: "undecided", level, position, message, remedy, subject, related: [], count: 1 };
-}
-
-function findingOf(
-  { from, to, flows, deviation }: ChangeGroup,
-  places: number,
-  positions: readonly Position[],
-  file: string,
-): SarifFinding {
-  const [position = { file, line: 1, column: 1, pointer: "" }, ...related] = positions;
-  const way = `${endsText(from, places)} to ${endsText(to, places)}`;
-  const odd = deviation ? `, ${deviationText({ deviation })}` : "";
-  const message = `newly allowed from ${way}${odd}: ${flows.join("; ")}`;
-  const { level, remedy } = NEWLY_ALLOWED;
-  return { lint: "newly-allowed", level, position, message, remedy, subject: message, related, count: 1 };
-}
-
-function version(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -98,6 +98,12 @@ const VERBS: Readonly<Record<string, Entry>> = {
     acts: false,
     load: () => import("./diff.ts"),
   },
+  premerge: {
+    does: "proves a change before it is merged: HEAD verified, what changes shown live twice",
+    example: "sudo phx premerge main..HEAD -- etc",
+    acts: true,
+    load: () => import("./premerge.ts"),
+  },
   vectors: {
     does: "holds the model, and with --live the kernel, against what Proxmox decided",
     example: "phx vectors pve-phoenix.jsonl",

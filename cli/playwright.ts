@@ -19,6 +19,8 @@ export interface Order {
   /** As the person gave it. */
   readonly command: string;
   readonly estate: string;
+  /** Where the run's files go; absent: a folder of its own where runs are kept. */
+  readonly out?: string;
   readonly lab?: string;
   readonly keep?: boolean;
   /** Every flow of each ordered pair. */
@@ -33,18 +35,31 @@ export interface Order {
   readonly timings: readonly { readonly step: string; readonly durationMs: number }[];
 }
 
+/** How a run ended; `written` is absent where it came to no `run.json`. */
+export interface EndedRun {
+  readonly exit: number;
+  readonly written?: { readonly run: Run; readonly folder: string };
+}
+
 /** Runs the specs in a child; the exit status is the one that run.json holds. */
 export async function runSpecs(order: Order): Promise<number> {
+  return (await runToEnd(order)).exit;
+}
+
+/** The same, with the run that was written. */
+export async function runToEnd(order: Order): Promise<EndedRun> {
   const id = newRunId(order.startedAt, order.mode);
-  const folder = join(runsRoot(), id);
+  const folder = order.out ?? join(runsRoot(), id);
   await claimRun(folder);
   try {
     const { status, signal } = await ended(startPlaywright(order, id, folder));
-    if (existsSync(join(folder, "run.json")))
-      return print(await readRun(folder), join(folder, "report.html"));
-    if (signal !== undefined) return interrupted(signal);
+    if (existsSync(join(folder, "run.json"))) {
+      const run = await readRun(folder);
+      return { exit: print(run, join(folder, "report.html")), written: { run, folder } };
+    }
+    if (signal !== undefined) return { exit: interrupted(signal) };
     process.stderr.write(`phx: run ${id} wrote no run.json (${status}); its reason stands above\n`);
-    return EXIT.harnessFault;
+    return { exit: EXIT.harnessFault };
   } finally {
     await rm(temporary(folder), { recursive: true, force: true });
     await releaseRun(folder);
@@ -57,7 +72,7 @@ function print(run: Run, report: string): number {
 }
 
 function startPlaywright(order: Order, id: string, folder: string): ChildProcess {
-  const { controls = inScope(order.mode), startedAt, ...kept } = order;
+  const { controls = inScope(order.mode), startedAt, out: _out, ...kept } = order;
   const request = { ...kept, id, folder, startedAt: startedAt.toISOString() };
   const config = join(ROOT, "playwright.config.ts");
   const cli = join(ROOT, "node_modules", "@playwright", "test", "cli.js");

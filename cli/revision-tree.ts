@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { HarnessError } from "../errors.ts";
 import type { FileTree, TreeEntry } from "../policy/file-tree.ts";
 import { MOST_BYTES, tooLarge } from "../policy/read-file.ts";
@@ -26,7 +27,7 @@ export function revisionTree(
   const root = `${label}:`;
   const files = new Map(entries.map((entry) => [entry.path, entry]));
   const folders = foldersOf(entries);
-  const inside = (path: string) => path.slice(root.length).replace(/^\/|\/$/g, "");
+  const inside = (path: string) => posix.join("/", path.slice(root.length)).replace(/^\/|\/$/g, "");
   return {
     resolve: (path) => path,
     entriesOf(folder) {

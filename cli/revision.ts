@@ -111,6 +111,8 @@ const NAMES = new Set<string>([
   "interfaces",
   "corosync.conf",
 ]);
+/** The servers' own files that a checkout may carry beside its estate; keys and certificates are none that is read. */
+const OPERATORS = /(?:^|\/)(?:(?:nginx|traefik|step[-_]ca)\/.*(?<!\.(?:crt|pem|key|cer|p12))|ca\.json)$/;
 /** Together as much as some estates may have. */
 const MOST_CONTENTS = 8 * MOST_BYTES;
 
@@ -118,7 +120,8 @@ const MOST_CONTENTS = 8 * MOST_BYTES;
 function isRead({ path, mode, bytes }: RevisionEntry): boolean {
   const name = posix.basename(path);
   if (mode === "120000") return bytes <= 4096;
-  return mode.startsWith("100") && bytes <= MOST_BYTES && (NAMES.has(name) || PROXMOX.test(name));
+  const isOurs = NAMES.has(name) || PROXMOX.test(name) || OPERATORS.test(path);
+  return mode.startsWith("100") && bytes <= MOST_BYTES && isOurs;
 }
 
 /** By their ids, all in one question. */

@@ -43,7 +43,7 @@ export async function run(args: string[]): Promise<number> {
   const synopsis = "[DIR] [--controls LIST] [--undisturbed] [--components] [--exhaustive] [--keep]";
   const { values, positionals } = parseArguments("verify", synopsis, { args, options }, 1);
   const undisturbed = values.undisturbed === true;
-  const controls = scopeOf(values.controls, undisturbed);
+  const controls = scopeOf("verify", values.controls, undisturbed);
   const { folder } = readEstate(positionals[0] ?? REFERENCE_FOLDER);
   const since = performance.now();
   await setup();
@@ -62,11 +62,11 @@ export async function run(args: string[]): Promise<number> {
 }
 
 /** Ids in scope; undefined: all. Throws `control-unknown`, and `usage` where nothing is left. */
-function scopeOf(list: string | undefined, undisturbed: boolean): string[] | undefined {
+export function scopeOf(verb: string, list: string | undefined, undisturbed: boolean): string[] | undefined {
   if (list === undefined && !undisturbed) return undefined;
   const wanted = list === undefined ? CONTROLS.map(({ id }) => id) : selectControls(list);
   const left = undisturbed ? wanted.filter((id) => !controlOf(id).disturbs) : wanted;
   if (left.length > 0) return left;
   const expected = "a control that needs no lab of its own beside --undisturbed";
-  throw usage("verify", expected, `--controls ${list}`);
+  throw usage(verb, expected, `--controls ${list}`);
 }

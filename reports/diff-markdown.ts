@@ -50,18 +50,27 @@ export function code(text: string): string {
 }
 
 /** A comment that is being written, never longer than it may be. */
-class Page {
+export class Page {
+  readonly #all: string;
   #text = "";
   #left = 0;
+
+  /** `all`: where what does not fit is found, in Markdown. */
+  constructor(all = "`phx diff --format json`") {
+    this.#all = all;
+  }
 
   add(text: string): void {
     this.#text += text;
   }
 
-  /** A headed list, its tail folded; what does not fit any more is counted. */
-  section({ title, kind, items }: OutlineSection): void {
+  /** A headed list, its tail folded; what does not fit any more, or is beyond its `share` in characters, is counted. */
+  section(
+    { title, kind, items }: OutlineSection,
+    share = kind === "governance" ? MOST_OF_GOVERNANCE : MOST,
+  ): void {
     this.add(`\n#### ${title} (${items.length})\n\n`);
-    const most = kind === "governance" ? Math.min(this.#text.length + MOST_OF_GOVERNANCE, MOST) : MOST;
+    const most = Math.min(this.#text.length + share, MOST);
     const texts = items.map(itemText);
     for (const text of texts.slice(0, UNFOLDED)) this.#item(text, most);
     const folded = texts.slice(UNFOLDED);
@@ -73,9 +82,7 @@ class Page {
 
   end(text: string): string {
     const left =
-      this.#left === 0
-        ? ""
-        : `\n${counted(this.#left, "change")} did not fit: \`phx diff --format json\` has all.\n`;
+      this.#left === 0 ? "" : `\n${counted(this.#left, "change")} did not fit: ${this.#all} has all.\n`;
     return `${this.#text}${left}${text}`;
   }
 
