@@ -31,6 +31,24 @@ export type Proofs = z.infer<typeof Proofs>;
 export const Suspect = z.object({ observation: z.string(), key: FlowKey, path: z.array(z.string()) });
 export type Suspect = z.infer<typeof Suspect>;
 
+/** One layer of a request's way: whether it let the request on, what was seen of it, and which of its times it took. */
+const Layer = z.object({
+  name: z.string(),
+  state: z.enum(["passed", "failed", "unknown"]),
+  words: z.string(),
+  /** In milliseconds; absent where nothing told it. Layer by layer they follow each other. */
+  took: z.object({ what: z.string(), ms: z.number() }).optional(),
+});
+
+/** The whole way of one name, layer by layer; the first that is not `passed` is where it ends. */
+export const Way = z.object({
+  url: z.string(),
+  layers: z.array(Layer),
+  /** Times that hold several layers. */
+  spans: z.array(z.object({ what: z.string(), ms: z.number() })),
+});
+export type Way = z.infer<typeof Way>;
+
 /** One thing that a control looked at: what should be, what was, and by which evidence. */
 export const Check = z.object({
   title: z.string(),
@@ -46,6 +64,7 @@ export const Check = z.object({
   decider: z.string().optional(),
   /** Ids of observations. */
   evidence: z.array(z.string()),
+  way: Way.optional(),
   suspect: Suspect.optional(),
   /** The suspect, sent once more and watched; of a long list of checks the first ones have it. */
   trace: FlowTrace.optional(),

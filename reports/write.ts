@@ -7,6 +7,7 @@ import type { ZodError } from "zod";
 import { Run } from "../audit/run.ts";
 import { HarnessError } from "../errors.ts";
 import { renderHtml } from "./html/page.ts";
+import { readPictures } from "./pictures.ts";
 
 const RUN_FILE = "run.json";
 const HTML_FILE = "report.html";
@@ -50,14 +51,14 @@ export async function writeRun(folder: string, run: Run): Promise<{ runFile: str
   if (!checked.success) throw invalid("harness-bug", "the run to be written", checked.error);
   await writeFiles(folder, [
     [RUN_FILE, canonicalJson(checked.data)],
-    [HTML_FILE, renderHtml(checked.data)],
+    [HTML_FILE, renderHtml(checked.data, await readPictures(folder, checked.data))],
   ]);
   return { runFile: join(folder, RUN_FILE), htmlFile: join(folder, HTML_FILE) };
 }
 
-/** Writes report.html again from a run that was read; the same run gives the same bytes. @throws HarnessError disk-write */
+/** Writes report.html again from a run that was read; the same folder gives the same bytes. @throws HarnessError disk-write */
 export async function writeHtml(folder: string, run: Run): Promise<string> {
-  await writeFiles(folder, [[HTML_FILE, renderHtml(run)]]);
+  await writeFiles(folder, [[HTML_FILE, renderHtml(run, await readPictures(folder, run))]]);
   return join(folder, HTML_FILE);
 }
 

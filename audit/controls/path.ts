@@ -4,7 +4,7 @@ import type { ServiceObservation } from "../../probes/observation.ts";
 import type { PathProbe, Probe } from "../../probes/probe.ts";
 import type { Observations } from "../control.ts";
 import { declaredAt } from "../declared.ts";
-import type { Check } from "../finding.ts";
+import type { Check, Way } from "../finding.ts";
 import { judgeFlows } from "../packets.ts";
 import { outsiders } from "../questions.ts";
 import { pairSweep } from "../sweep.ts";
@@ -12,13 +12,8 @@ import { handshake } from "./pki.ts";
 
 const HTTPS = 443;
 
-/** One layer of a way: what it is, whether it let the request on, and by which observations. */
-interface Layer {
-  readonly name: string;
-  readonly state: "passed" | "failed" | "unknown";
-  readonly words: string;
-  readonly evidence: readonly string[];
-}
+/** One layer of a way, and by which observations it was seen. */
+type Layer = Readonly<Way["layers"][number]> & { readonly evidence: readonly string[] };
 
 function journey(estate: Estate, { external: name }: PublicName): PathProbe {
   const [{ from, server } = { from: "wan", server: estate.host.address }] = outsiders(estate);
@@ -76,13 +71,19 @@ function pathCheck(estate: Estate, name: PublicName, layers: readonly Layer[], s
   const first = layers.findIndex(({ state }) => state !== "passed");
   const stopped = layers[first];
   const told = stopped ? layers.slice(0, first + 1) : layers;
+  const { facts } = seen.service(journey(estate, name).id);
   const words = told.map((layer) => `${layer.name}: ${layer.words}`).join("; ");
   const common = {
     title: `the whole way of https://${name.external}`,
     expected: `${layers.map((layer) => layer.name).join(" > ")}, each lets it on`,
-    observed: stopped ? words : `${timeline(seen.service(journey(estate, name).id).facts)}; ${words}`,
+    observed: stopped ? words : `${timeline(layers, facts)}; ${words}`,
     declared: declaredAt(estate, name.position),
     evidence: [...new Set(layers.flatMap(({ evidence }) => evidence))],
+    way: {
+      url: `https://${name.external}`,
+      layers: layers.map(({ evidence: _, ...layer }) => layer),
+      spans: spansOf(facts),
+    },
   };
   if (!stopped) return { ...common, result: "pass" };
   const reason = `https://${name.external} ends at ${stopped.name}: ${stopped.words}`;
@@ -93,21 +94,33 @@ function pathCheck(estate: Estate, name: PublicName, layers: readonly Layer[], s
 
 function layersOf(estate: Estate, seen: Observations, name: PublicName, route: Route): Layer[] {
   const made = seen.service(journey(estate, name).id);
+  const { facts } = made;
   const [outer, middle, inner] = hopsOf(estate, route).map((hop) => firewallLayer(estate, seen, hop));
   const shown = seen.service(shownByMesh(estate, route).id);
   const backend = route.tls
     ? [certificateLayer("the backend's certificate", seen.service(shownByBackend(estate, route).id))]
     : [];
   return [
-    dnsLayer(estate, made),
-    outer,
-    edgeLayer(made),
+    timed(dnsLayer(estate, made), facts, "dnsMs", "answer"),
+    outer && timed(outer, facts, "connectMs", "connection"),
+    timed(edgeLayer(made), facts, "tlsMs", "handshake"),
     middle,
-    certificateLayer("Traefik's certificate", shown),
+    timed(
+      certificateLayer("Traefik's certificate", shown),
+      facts,
+      "edgeConnectMs",
+      "Nginx's handshake with it",
+    ),
     inner,
     ...backend,
-    identityLayer(made, route),
+    timed(identityLayer(made, route), facts, "meshBackendMs", "Traefik's wait for it"),
   ].filter((layer) => layer !== undefined);
+}
+
+/** With the time that the request's own journey, or a server's log of it, has for the layer. */
+function timed(layer: Layer, facts: ServiceObservation["facts"], fact: string, what: string): Layer {
+  const ms = facts[fact];
+  return typeof ms === "number" ? { ...layer, took: { what, ms } } : layer;
 }
 
 function dnsLayer(estate: Estate, { id, facts, answer }: ServiceObservation): Layer {
@@ -160,20 +173,21 @@ function identityLayer({ id, facts, outcome, answer }: ServiceObservation, route
   return { name: "the identity", state, words, evidence: [id] };
 }
 
-const TIMES = [
-  ["dnsMs", "DNS"],
-  ["connectMs", "connection"],
-  ["tlsMs", "handshake"],
-  ["firstByteMs", "first byte"],
-  ["edgeConnectMs", "of it Nginx until Traefik's handshake"],
-  ["edgeFirstByteMs", "until Traefik's first byte"],
+const SPANS = [
+  ["firstByteMs", "request until the first byte"],
+  ["edgeFirstByteMs", "Nginx until Traefik's first byte"],
   ["meshMs", "Traefik in all"],
-  ["meshBackendMs", "its backend"],
 ] as const;
 
-/** `DNS 1.2 ms, connection 0.3 ms, ...`, as far as each was told. */
-function timeline(facts: ServiceObservation["facts"]): string {
-  return TIMES.flatMap(([fact, words]) =>
-    facts[fact] === undefined ? [] : [`${words} ${String(facts[fact])} ms`],
-  ).join(", ");
+function spansOf(facts: ServiceObservation["facts"]): Way["spans"] {
+  return SPANS.flatMap(([fact, what]) => {
+    const ms = facts[fact];
+    return typeof ms === "number" ? [{ what, ms }] : [];
+  });
+}
+
+/** `DNS: answer 1.2 ms, ..., Traefik in all 3 ms`, as far as each was told. */
+function timeline(layers: readonly Layer[], facts: ServiceObservation["facts"]): string {
+  const own = layers.flatMap(({ name, took }) => (took ? [`${name}: ${took.what} ${took.ms} ms`] : []));
+  return [...own, ...spansOf(facts).map(({ what, ms }) => `${what} ${ms} ms`)].join(", ");
 }

@@ -7,8 +7,9 @@ import {
 import type { Run } from "../../audit/run.ts";
 import { countFlows } from "../../probes/flow-key.ts";
 import { flowList } from "../flows.ts";
+import type { Pictures } from "../pictures.ts";
 import { counted, grouped } from "../text.ts";
-import { html, long, type Html, type Part } from "./html.ts";
+import { html, long, raw, type Html, type Part } from "./html.ts";
 import type { Links } from "./links.ts";
 
 const KINDS: Record<Observation["kind"], string> = {
@@ -28,7 +29,7 @@ const LONGEST = 4000;
 const LONGEST_FLOWS = 20_000;
 
 /** Every observation of the run, whole: what was done, what came back. */
-export function appendix(run: Run, links: Links): Html {
+export function appendix(run: Run, links: Links, pictures: Pictures): Html {
   const seen = new Set<string>();
   const groups = Map.groupBy(run.observations, ({ kind }) => kind);
   const sections = Object.entries(KINDS).map(([kind, name]) => {
@@ -37,7 +38,8 @@ export function appendix(run: Run, links: Links): Html {
     const items = observations.map((observation) => {
       const first = !seen.has(observation.id);
       seen.add(observation.id);
-      return drawer(observation, first ? links.evidence(observation.id) : undefined, links);
+      const shown = first ? pictures : new Map<string, string>();
+      return drawer(observation, first ? links.evidence(observation.id) : undefined, links, shown);
     });
     return html`<h3>${name} <small>${observations.length}</small></h3>${items}`;
   });
@@ -46,9 +48,9 @@ export function appendix(run: Run, links: Links): Html {
 ${sections}</section>`;
 }
 
-function drawer(observation: Observation, anchor: string | undefined, links: Links): Html {
+function drawer(observation: Observation, anchor: string | undefined, links: Links, shown: Pictures): Html {
   return html`<details class="observation" data-search${anchor && html` id="${anchor}"`}><summary><span class="mono id">${observation.id}</span> <span class="what">${links.placeName(observation.from)} → ${links.placeName(observation.to)}</span> <small>${inShort(observation)}</small></summary>
-${observation.kind === "packets" ? packets(observation) : service(observation)}</details>`;
+${observation.kind === "packets" ? packets(observation) : service(observation, shown)}</details>`;
 }
 
 /** An observation in one line of plain words. */
@@ -86,7 +88,7 @@ ${flows}
 ${reason !== undefined && row("Why unknown", long(reason, LONGEST))}</dl>`;
 }
 
-function service(observation: ServiceObservation): Html {
+function service(observation: ServiceObservation, pictures: Pictures): Html {
   const { request, answer, outcome, facts, reason, attachments } = observation;
   const names = Object.keys(facts).sort();
   const values = names.map((name) => {
@@ -100,7 +102,14 @@ ${row("Outcome", outcome)}
 ${row("Answer", long(answer, LONGEST))}
 ${reason !== undefined && row("Why unknown", long(reason, LONGEST))}
 ${values.length > 0 && row("Facts", html`<dl class="factlist">${values}</dl>`)}
-${attachments && row("Files of the run", fileLinks(attachments))}</dl>`;
+${attachments && row("Files of the run", fileLinks(attachments))}</dl>
+${(attachments ?? []).map((name) => picture(request, pictures.get(name)))}`;
+}
+
+/** In the page itself: its bytes are base64 that phx made. */
+function picture(request: string, base64: string | undefined): Html | false {
+  if (base64 === undefined) return false;
+  return html`<img class="shot" width="960" height="540" alt="Screenshot: ${request}" src="data:image/png;base64,${raw(base64)}">`;
 }
 
 /** Files of the run's folder. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Run } from "../../audit/run.ts";
+import type { Pictures } from "../pictures.ts";
 import { shown } from "../text.ts";
 import { components } from "./components.ts";
 import { controls } from "./controls.ts";
@@ -13,12 +14,14 @@ import { SCRIPT } from "./script.ts";
 import { style } from "./style.ts";
 import { topology } from "./topology.ts";
 import { needsAttention, verdictBar } from "./verdict.ts";
+import { ways, waysOf } from "./ways.ts";
 
 const CONTENTS = [
   ["attention", "Needs attention"],
   ["scope", "Scope and identity"],
   ["matrix", "Who reaches whom"],
   ["topology", "Topology"],
+  ["ways", "Public names"],
   ["controls", "Controls"],
   ["rules", "Declared rules"],
   ["standing", "Open by Proxmox"],
@@ -31,9 +34,9 @@ const CONTENTS = [
 
 /**
  * The report of a run: one page that needs nothing beside itself, no network and no script. Its bytes depend on the
- * run alone: no clock, no locale, no order of keys. Strings of the run are hostile and are shown as text.
+ * run and its pictures alone: no clock, no locale, no order of keys. Strings of the run are hostile and are shown as text.
  */
-export function renderHtml(run: Run): string {
+export function renderHtml(run: Run, pictures: Pictures = new Map()): string {
   const links = linksOf(run);
   const css = style(footerOf(run));
   return html`<!doctype html>
@@ -51,18 +54,19 @@ export function renderHtml(run: Run): string {
 <a class="skip" href="#attention">Skip to what needs attention</a>
 ${verdictBar(run, links)}
 <div class="page">
-<nav class="contents" aria-label="Contents">${CONTENTS.filter(([id]) => id !== "components" || run.componentRows).map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>
+<nav class="contents" aria-label="Contents">${CONTENTS.filter(([id]) => isThere(run, id)).map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>
 <main>
 ${needsAttention(run, links)}
 ${scope(run, links)}
 ${matrix(run, links)}
 ${topology(run, links)}
+${ways(run, links)}
 ${controls(run, links)}
 ${coverage(run)}
 ${standingAndLimits(run, links)}
 ${components(run)}
 ${uncovered(run, links)}
-${appendix(run, links)}
+${appendix(run, links, pictures)}
 ${isolation(run)}
 </main>
 ${closing(run)}
@@ -71,6 +75,12 @@ ${closing(run)}
 </body>
 </html>
 `.text;
+}
+
+/** Sections that not every run has. */
+function isThere(run: Run, section: string): boolean {
+  if (section === "components") return run.componentRows !== undefined;
+  return section !== "ways" || waysOf(run).length > 0;
 }
 
 function closing(run: Run): Html {

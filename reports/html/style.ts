@@ -122,7 +122,7 @@ thead th{color:var(--muted);font-size:.8125rem;border-bottom-color:var(--muted)}
 tbody th{font-weight:500}tbody th b{font-weight:650}
 .number,.files th:nth-child(2),.timings th:nth-child(2){white-space:nowrap;text-align:right}
 td.digest{font-size:.72rem;color:var(--muted);min-width:12rem}
-.timings{max-width:40rem}.bar{width:55%;vertical-align:middle}.bar svg{display:block;width:100%;height:.5rem}.bar rect{fill:var(--muted)}
+.timings{max-width:40rem}.bar{width:55%;vertical-align:middle}.bar svg{display:block;width:100%;height:.5rem}.bar rect,.span rect{fill:var(--muted)}.span{min-width:9rem;vertical-align:middle}.span svg{display:block;width:100%;height:.5rem}.ways td:nth-child(2){white-space:nowrap}.ways td:last-child{min-width:18rem}
 
 .legend{display:grid;grid-template-columns:repeat(auto-fill,minmax(15.5rem,1fr));gap:.5rem 1.25rem;max-width:66rem;margin:.25rem 0 1rem;font-size:.875rem}
 .legend li{display:flex;align-items:center;gap:.55rem}.legend li.none{color:var(--muted)}.legend small{display:block;font-size:.75rem;line-height:1.25}
@@ -166,7 +166,7 @@ summary::-webkit-details-marker{display:none}
 summary::before{content:"";flex:none;align-self:center;width:.4rem;height:.4rem;border:solid var(--muted);border-width:0 1.5px 1.5px 0;transform:rotate(-45deg);margin-right:.1rem}
 details[open]>summary::before{transform:rotate(45deg)}
 summary:hover{background:var(--raised)}
-.control,.observation,.pairs[open],details.pairs{border-bottom:1px solid var(--line)}
+.control,.way,.observation,.pairs[open],details.pairs{border-bottom:1px solid var(--line)}
 .what{flex:1 1 12rem;min-width:0}
 .id{white-space:nowrap}.mono.id{white-space:normal;overflow-wrap:anywhere}
 .glyph{flex:none;width:1.1em;text-align:center;font-weight:700;display:inline-block}
@@ -174,9 +174,9 @@ summary:hover{background:var(--raised)}
 .badge{font-size:.75rem;color:var(--muted);border:1px solid var(--line);border-radius:999px;padding:.02rem .55rem;white-space:nowrap}
 .badge.strong{color:var(--ink);border-color:var(--muted)}
 .word{font-weight:650;font-size:.875rem;min-width:6.2rem;text-align:right}
-.control .body{padding:.15rem 0 1.5rem 2.55rem}
+.control .body,.way .body{padding:.15rem 0 1.5rem 2.55rem}
 .reason{font-size:1rem;max-width:62rem;margin-bottom:.6rem;font-weight:500}
-.control.is-fail>summary{background:var(--failTint)}.control.is-unsure>summary{background:var(--unsureTint)}.control.is-idle .what,.control.is-idle .id{color:var(--muted)}
+.is-fail>summary{background:var(--failTint)}.is-unsure>summary{background:var(--unsureTint)}.control.is-idle .what,.control.is-idle .id{color:var(--muted)}
 .check{padding:.8rem 1rem;border:1px solid var(--line);border-radius:6px;margin-bottom:.6rem}
 .check.is-fail{border-color:var(--fail)}.check.is-unsure{border-color:var(--unsure)}
 .quiet .check{border-width:0 0 1px;border-radius:0;padding:.6rem 0;margin:0}
@@ -191,6 +191,7 @@ summary:hover{background:var(--raised)}
 .pointer{color:var(--muted)}
 .evidence{font-size:.875rem;margin-top:.4rem}
 details.more{margin:.4rem 0}details.more>summary{color:var(--link);font-size:.875rem}
+.shot{display:block;width:min(100%,40rem);height:auto;margin:.2rem 0 .9rem 1.6rem;border:1px solid var(--line)}
 .observation summary{padding:.32rem .25rem;font-size:.875rem}.observation .what{flex:0 1 auto}.observation summary small{flex:1 1 14rem;min-width:0}
 .observation>.pairs{padding:.1rem 0 .9rem 1.6rem;font-size:.875rem}
 .pairlist>li{padding:.55rem 0 .55rem 1.6rem;border-top:1px solid var(--line)}.pairlist>li>p:first-child{display:flex;flex-wrap:wrap;align-items:center;gap:.2rem .7rem}
@@ -211,8 +212,8 @@ footer p{max-width:62rem}footer p+p{margin-top:.4rem}
 @media screen{.filtered{display:none}}
 @media screen and (max-width:44rem){
 .attention>li,.pairs>div,.factlist>div,.compare,.proofs{grid-template-columns:1fr}
-.control .body{padding-left:.25rem}
-.control>summary,.observation>summary,details.pairs>summary{flex-wrap:wrap}
+.control .body,.way .body{padding-left:.25rem}
+.control>summary,.way>summary,.observation>summary,details.pairs>summary{flex-wrap:wrap}
 .badges{flex:1 1 100%;padding-left:1.5rem}.badges .word{margin-left:auto;min-width:0}
 .what{flex-basis:9rem}
 .observation>.pairs,.pairlist>li{padding-left:.25rem}.pairlist .pairs,.pairlist .fine{margin-left:0}
@@ -240,7 +241,7 @@ a{color:inherit;text-decoration:none}
 .cell{width:1.7rem;height:1.7rem}
 .matrix th,.matrix td{padding:.05rem .15rem}
 .matrix tbody th{position:static}
-.control .body,.observation>.pairs,.pairlist>li{padding-left:6pt}
+.control .body,.way .body,.observation>.pairs,.pairlist>li{padding-left:6pt}
 .pairlist{columns:2;column-gap:18pt}.pairlist>li>p:first-child{gap:0 .5rem}.pairlist .pairs,.pairlist .fine{margin-left:0}.pairlist .pairs>div{grid-template-columns:8.5rem 1fr}
 .pairs>div{padding:.08rem 0}.observation>.pairs,.pairlist,.quiet .compare,.proofs{font-size:8pt}.observation>.pairs{padding-bottom:4pt}.quiet .check{padding:.3rem 0}.control .body{padding-bottom:8pt}
 .factlist>div{display:inline-flex;gap:.4rem;margin-right:1rem}
