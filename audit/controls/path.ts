@@ -81,7 +81,7 @@ function pathCheck(estate: Estate, name: PublicName, layers: readonly Layer[], s
     evidence: [...new Set(layers.flatMap(({ evidence }) => evidence))],
     way: {
       url: `https://${name.external}`,
-      layers: layers.map(({ evidence: _, ...layer }) => layer),
+      layers: layers.map(({ evidence: _evidence, ...layer }) => layer),
       spans: spansOf(facts),
     },
   };

@@ -48,7 +48,7 @@ function drawer({ control, way }: Told, links: Links): Html {
   const end = endOf(way);
   const mark = end ? STATES[end.state] : RESULTS.pass;
   const total = layers.reduce((sum, { took }) => sum + (took?.ms ?? 0), 0);
-  const word = end ? `ends at ${end.name}` : `arrives, ${milliseconds(total)}`;
+  const word = end ? `ends at ${end.name}` : "arrives";
   const around = spans.map(({ what, ms }) => `${what} ${milliseconds(ms)}`).join(", ");
   return html`<details class="way is-${mark.tone}" data-search${end && html` open`}><summary><span class="glyph ${mark.tone}" aria-hidden="true">${mark.glyph}</span> <span class="mono what">${url}</span> <b class="word ${mark.tone}">${word}</b></summary>
 <div class="body">${table(`The way of ${url}`, ["Layer", "", "Time", "", "Seen"], rowsOf(way, total), "ways")}
