@@ -116,7 +116,7 @@ test(
     for (const key of ["links 901", "links fabric", "file /run/phx/102/traefik.yml"])
       assert.ok(!steps.includes(key), key);
     const told = await succeed("converge", other.path, "--lab", lab.name);
-    assert.match(told, /^- namespace 802 /m);
+    assert.match(told, /^- remove +namespace 802 /m);
     assert.deepEqual(await planned(lab.name, other.path), []);
     const standing = findLab(lab.name);
     assert.equal(standing.estate, other.path);

@@ -18,7 +18,7 @@ for (const moment of ["namespace host", "links fabric", "service step-ca", "serv
       await using lab = disposableLab();
       const before = snapshotRoot();
       const converge = phxProcess(["converge", "--lab", lab.name]);
-      await converge.until(`+ ${moment} `);
+      await converge.until(`+ create  ${moment} `);
       assert.notDeepEqual(converge.left(), []);
       converge.child.kill("SIGKILL");
       assert.equal(await converge.end(), "SIGKILL");
@@ -38,7 +38,7 @@ test("SIGINT and SIGTERM: exit 130 and 143, and not even a record is left", need
   ] as const) {
     await using lab = disposableLab();
     const converge = phxProcess(["converge", "--lab", lab.name]);
-    await converge.until("+ service nginx");
+    await converge.until("+ create  service nginx");
     converge.child.kill(signal);
     assert.equal(await converge.end(), status);
     await converge.leavesNone();
@@ -71,7 +71,7 @@ test("a standing lab that a killed converge left half-done is built anew", needs
 test("a lab that is destroyed while it is converged: exit 3, and the words say so", needsRoot, async () => {
   await using lab = disposableLab();
   const converge = phxProcess(["converge", "--lab", lab.name]);
-  await converge.until("+ links fabric");
+  await converge.until("+ create  links fabric");
   // As phx destroy does, but from here: on a busy machine a phx of its own may start only when the converge is done.
   await destroyLab(findLab(lab.name));
   assert.equal(await converge.end(), 3);
