@@ -5,9 +5,9 @@ import { type Node, parseTree } from "jsonc-parser";
 import { changedTexts } from "../fixtures/reference.ts";
 import { treeOfJson } from "./json-tree.ts";
 
-/** A tree without what is not compared; with `parent` as the offset of it, since a tree that holds itself is no value. */
-function plain({ type, offset, length, value, parent, children }: Node): unknown {
-  return { type, offset, length, value, parent: parent?.offset, children: children?.map(plain) };
+/** A tree without what is not compared. */
+function plain({ type, offset, length, value, children }: Node): unknown {
+  return { type, offset, length, value, children: children?.map(plain) };
 }
 
 function theirs(text: string): unknown {

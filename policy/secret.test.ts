@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseFirewallFile } from "./proxmox/parse.ts";
 import { isSecretKey, redactedKeys, redactLines, redactWords } from "./secret.ts";
-import { parseSource, positionOf, valueOf } from "./source.ts";
+import { parseSource, positionOf } from "./source.ts";
 
 const SECRET = "hunter2-do-not-print";
 
@@ -44,7 +44,7 @@ test("a secret is gone from text and tree; lines and positions stay", () => {
   const source = parseSource("f.json", text);
   assert.ok("root" in source);
   assert.equal(source.text, '{\n  "a": {"admin_password": "[redacted]", "b": 1},\n  "c": 2\n}');
-  assert.deepEqual(JSON.parse(JSON.stringify(valueOf(source))), {
+  assert.deepEqual(JSON.parse(JSON.stringify(source.value)), {
     a: { admin_password: "[redacted]", b: 1 },
     c: 2,
   });
@@ -64,7 +64,7 @@ test("everything below a secret key is secret, and a value beside a secret name;
   });
   const source = parseSource("f.json", text);
   assert.ok("root" in source);
-  assert.doesNotMatch(`${source.text}${JSON.stringify(valueOf(source))}`, /hunter2|31337/);
+  assert.doesNotMatch(`${source.text}${JSON.stringify(source.value)}`, /hunter2|31337/);
   assert.match(source.text, /"PORT","value":"8000".*"api_key":null/);
   assert.equal(source.secrets.length, 5);
 });
@@ -160,7 +160,7 @@ test("a line that is passed over, its reason, and a name in JSON hide what stand
     '{"name": "web token=hunter2", "comment": "ask: ghp_hunter2hunter2", "iface": "key:1"}',
   );
   assert.ok("root" in source);
-  assert.deepEqual(valueOf(source), {
+  assert.deepEqual(source.value, {
     name: "web token=[redacted]",
     comment: "ask: [redacted]",
     iface: "key:1",

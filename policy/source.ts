@@ -3,13 +3,15 @@ import type { Position } from "./estate.ts";
 import type { Fault } from "./fault.ts";
 import { type Lines, linesOf, positionAt } from "./position.ts";
 import { REDACTED, type SecretNode, secretsIn, wordedSecretsIn } from "./secret.ts";
-import { type Budget, MOST_TOKENS, parseTreeStrictly } from "./syntax.ts";
+import { type Budget, MOST_TOKENS, parseStrictly } from "./syntax.ts";
 
 /** A JSON file that was read: no secret is left in it. Positions are those of the file as it was. */
 export interface Source {
   /** Secrets replaced; as many lines as the file has. */
   readonly text: string;
   readonly root: Node;
+  /** What the text says. */
+  readonly value: unknown;
   readonly lines: Lines;
   /** Where each redacted value stands; the pointer's last segment names its key. */
   readonly secrets: readonly Position[];
@@ -26,8 +28,9 @@ export function parseSource(
 ): Source | readonly Fault[] {
   const text = raw.startsWith("\uFEFF") ? raw.slice(1) : raw;
   const lines = linesOf(file, text);
-  const root = parseTreeStrictly(lines, text, budget);
-  if (!("type" in root)) return root;
+  const parsed = parseStrictly(lines, text, budget);
+  if (!("root" in parsed)) return parsed;
+  const { root, value } = parsed;
   const duplicates: Fault[] = [];
   findDuplicates(root, [], lines, duplicates);
   if (duplicates.length > 0) return duplicates;
@@ -38,12 +41,9 @@ export function parseSource(
   // A rule's words are told with its line.
   const told = hidden.filter(({ said, path }) => said === undefined || !path.includes("rules"));
   const secrets = told.map(({ node, path }) => positionAt(lines, node.offset, path));
-  return { text: redact(text, hidden), root, lines, secrets };
-}
-
-/** The file's value with secrets redacted: its text is JSON, or there would be no source. */
-export function valueOf({ text }: Source): unknown {
-  return JSON.parse(text);
+  if (hidden.length === 0) return { text, root, value, lines, secrets };
+  const shown = redact(text, hidden);
+  return { text: shown, root, value: JSON.parse(shown), lines, secrets };
 }
 
 /** The node at a path; undefined where the file has none. */
@@ -91,7 +91,9 @@ export function positionOf(source: Source, path: JSONPath): Position {
 
 /** Where the key of a property stands. */
 export function keyPositionOf(source: Source, path: JSONPath): Position {
-  const key = nodeAt(source, path)?.parent?.children?.[0];
+  const container = nodeAt(source, path.slice(0, -1));
+  const properties = container?.type === "object" ? (container.children ?? []) : [];
+  const key = properties.map(({ children }) => children?.[0]).find((each) => each?.value === path.at(-1));
   return key ? positionAt(source.lines, key.offset, path) : positionOf(source, path);
 }
 

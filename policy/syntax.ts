@@ -46,24 +46,29 @@ export interface Budget {
   tokens: number;
 }
 
-/** The text as a tree, or every place where it is no JSON, one a line. Bounded in time, depth and memory. */
-export function parseTreeStrictly(lines: Lines, text: string, budget: Budget): Node | readonly Fault[] {
-  const tooMuch = excess(lines, text, budget);
-  if (tooMuch) return [tooMuch];
-  if (isJson(text)) return treeOfJson(text);
-  const errors: ParseError[] = [];
-  const root = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false });
-  return root && errors.length === 0 ? root : faultsOf(lines, text, errors);
+/** A text as JSON: where everything stands in it, and what it says. */
+export interface Parsed {
+  readonly root: Node;
+  readonly value: unknown;
 }
 
-function isJson(text: string): boolean {
+/** The text as a tree and a value, or every place where it is no JSON, one a line. Bounded in time, depth and memory. */
+export function parseStrictly(lines: Lines, text: string, budget: Budget): Parsed | readonly Fault[] {
+  const tooMuch = excess(lines, text, budget);
+  if (tooMuch) return [tooMuch];
   try {
-    JSON.parse(text);
-    return true;
+    return { value: JSON.parse(text), root: treeOfJson(text) };
   } catch (error) {
-    if (error instanceof SyntaxError) return false;
+    const faults = error instanceof SyntaxError ? syntaxFaults(lines, text) : [];
+    if (faults.length > 0) return faults;
     throw error;
   }
+}
+
+function syntaxFaults(lines: Lines, text: string): readonly Fault[] {
+  const errors: ParseError[] = [];
+  parseTree(text, errors, { disallowComments: true, allowTrailingComma: false });
+  return faultsOf(lines, text, errors);
 }
 
 function faultsOf(lines: Lines, text: string, errors: readonly ParseError[]): Fault[] {

@@ -7,7 +7,7 @@ export const CLOSE_BRACKET = 0x5d;
 export const QUOTE = 0x22;
 export const COMMA = 0x2c;
 export const COLON = 0x3a;
-const BACKSLASH = 0x5c;
+export const BACKSLASH = 0x5c;
 
 function isPunctuation(code: number): boolean {
   return (

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { type FaultCode, FAULTS } from "../../errors.ts";
 import type { Fault } from "../fault.ts";
 import { REDACTED, redactWords } from "../secret.ts";
-import { nodeAt, positionOf, type Source, valueOf } from "../source.ts";
+import { nodeAt, positionOf, type Source } from "../source.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -15,7 +15,7 @@ const SAMPLES = [1000, 100, 10];
 
 /** The file as its schema has it, or every place where it differs; of hundreds of thousands some, and that there are more. */
 export function validate<S extends z.ZodType>(source: Source, schema: S): z.infer<S> | readonly Fault[] {
-  const value = valueOf(source);
+  const { value } = source;
   const all = parse(schema, value);
   if (all?.success) return all.data;
   if (all) return all.error.issues.map((issue) => faultOf(source, issue));
